@@ -1,0 +1,52 @@
+/**
+ * The entry. What people type most, `inspect [command] <target> [--json]`, is answered by what is loaded here; for
+ * every other flag the command line with its parser and help texts comes behind one `await import()`. Parsing
+ * arguments takes longer than reading a model's header, so the short form doesn't pay for it.
+ */
+import { COMMON_DEFAULTS, type CommonFlags, EXIT, UsageError } from "./commands/command.ts";
+import { LAYERS_DEFAULTS, runLayers } from "./commands/layers.ts";
+import { META_DEFAULTS, runMeta } from "./commands/meta.ts";
+import { runOverview } from "./commands/overview.ts";
+import { runQuant } from "./commands/quant.ts";
+import { runTensors, TENSORS_DEFAULTS } from "./commands/tensors.ts";
+import { quietOnClosedPipe } from "./terminal.ts";
+import { safe } from "./views/text.ts";
+
+/** The commands that read a local checkpoint, as they run without flags of their own. */
+const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) => Promise<void>>> = {
+  layers: (flags) => runLayers({ ...flags, ...LAYERS_DEFAULTS }),
+  tensors: (flags) => runTensors({ ...flags, ...TENSORS_DEFAULTS }),
+  meta: (flags, key) => runMeta({ ...flags, ...META_DEFAULTS, key }),
+  quant: (flags) => runQuant(flags),
+};
+
+/** Words that the full command line has to see. */
+const OTHER_COMMANDS: ReadonlySet<string> = new Set(["completion"]);
+
+/** Runs the short form, or says that these arguments aren't one. */
+function shortForm(args: readonly string[]): Promise<void> | undefined {
+  const words = args.filter((arg) => arg !== "--json");
+  if (args.length - words.length > 1 || words.some((word) => word.startsWith("-") || word === "")) return undefined;
+  const flags = { ...COMMON_DEFAULTS, json: words.length < args.length };
+  const [first, target, key, ...more] = words;
+  if (first === undefined || OTHER_COMMANDS.has(first)) return undefined;
+  const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
+  if (!command) return target === undefined ? runOverview({ ...flags, target: first }) : undefined;
+  if (target === undefined || more.length > 0 || (key !== undefined && first !== "meta")) return undefined;
+  return command({ ...flags, target }, key);
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  try {
+    const short = shortForm(args);
+    if (short) await short;
+    else await (await import("./command-line.ts")).runCommandLine(args);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`inspect: ${safe(error.message)}\nTry 'inspect --help'.\n`);
+    process.exitCode = EXIT.usage;
+  }
+}
+
+quietOnClosedPipe();
+await main(process.argv.slice(2));

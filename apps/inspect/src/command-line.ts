@@ -1,0 +1,101 @@
+/** The whole command line: every command, flag and help text, through yargs. */
+import yargs, { type Argv } from "yargs";
+
+import { COMMON_DEFAULTS, type CommonFlags, UsageError } from "./commands/command.ts";
+import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
+import { META_DEFAULTS, type MetaFlags, runMeta } from "./commands/meta.ts";
+import { runOverview } from "./commands/overview.ts";
+import { runQuant } from "./commands/quant.ts";
+import { runTensors, SORT_NAMES, TENSORS_DEFAULTS, type TensorsFlags } from "./commands/tensors.ts";
+import { VERSION } from "./version.ts";
+
+const TARGET = "a .gguf or .safetensors file, any part of a set, an index, or a folder";
+
+function withTarget<T>(args: Argv<T>) {
+  return args.positional("target", { type: "string", demandOption: true, describe: TARGET });
+}
+
+/** @throws {UsageError} for a mistake in what was typed */
+export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const parser = yargs([...args])
+    .scriptName("inspect")
+    .usage("$0 <target>\n\nShows what a model is made of, from its header alone: parameters, layers, quantization.")
+    .command(
+      "$0 <target>",
+      "the overview: what it is and where its parameters are",
+      (args) => withTarget(args),
+      (args) => runOverview(args as unknown as CommonFlags),
+    )
+    .command(
+      "layers <target>",
+      "layer by layer: what each holds, which are alike",
+      (args) =>
+        withTarget(args).option("all", {
+          type: "boolean",
+          default: LAYERS_DEFAULTS.all,
+          describe: "a row for every layer",
+        }),
+      (args) => runLayers(args as unknown as LayersFlags),
+    )
+    .command(
+      "tensors <target>",
+      "the tensor table",
+      (args) =>
+        withTarget(args)
+          .option("filter", {
+            type: "string",
+            array: true,
+            default: [...TENSORS_DEFAULTS.filter],
+            describe:
+              "a part of the name (* for anything), or layer:3-7 bucket:ffn part:q type:Q4_K size:>100MB bias:yes",
+          })
+          .option("sort", {
+            choices: SORT_NAMES,
+            default: TENSORS_DEFAULTS.sort,
+            describe: "order; sizes come largest first",
+          })
+          .option("reverse", { type: "boolean", default: TENSORS_DEFAULTS.reverse, describe: "the other way round" })
+          .option("limit", { type: "number", default: TENSORS_DEFAULTS.limit, describe: "at most so many rows" }),
+      (args) => runTensors(args as unknown as TensorsFlags),
+    )
+    .command(
+      "meta <target> [key]",
+      "metadata with its value types; one key whole",
+      (args) =>
+        withTarget(args)
+          .positional("key", { type: "string", describe: "a key, or its end: chat_template" })
+          .option("from", { type: "number", default: META_DEFAULTS.from, describe: "first element of an array" })
+          .option("limit", { type: "number", describe: "elements of an array; 0 for all" }),
+      (args) => runMeta(args as unknown as MetaFlags),
+    )
+    .command(
+      "quant <target>",
+      "storage types by bytes, bits per weight, labels",
+      (args) => withTarget(args),
+      (args) => runQuant(args as unknown as CommonFlags),
+    )
+    .option("json", { type: "boolean", default: COMMON_DEFAULTS.json, describe: "one JSON document for scripts" })
+    .option("color", { type: "boolean", describe: "colour, or --no-color; else as the terminal and NO_COLOR say" })
+    .option("width", { type: "number", describe: "columns to fit" })
+    .option("quiet", { type: "boolean", default: COMMON_DEFAULTS.quiet, describe: "no messages beside the answer" })
+    .example("$0 model.gguf", "what is in this file")
+    .example("$0 layers model-00001-of-00003.safetensors", "any part opens the set")
+    .example("$0 tensors model.gguf --filter bucket:ffn --sort size", "the largest FFN tensors")
+    .example("$0 meta model.gguf chat_template", "one metadata key, whole")
+    .completion("completion", "prints a script for shell completion")
+    .version(VERSION)
+    .alias("version", "V")
+    .alias("help", "h")
+    .strict()
+    .demandCommand(1)
+    .wrap(Math.min(100, process.stdout.columns || 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    });
+  try {
+    await parser.parseAsync();
+  } catch (error) {
+    throw error instanceof Error && error.name === "YError" ? new UsageError(error.message) : error;
+  }
+}

@@ -1,0 +1,74 @@
+/** What every command shares: its flags, opening the target, and where its answer goes. */
+import { analyse, type Report, reportError } from "@checkpoint-inspect/analysis";
+import { type Checkpoint, CheckpointError, openCheckpoint } from "@checkpoint-inspect/parser";
+
+import { print, type Style, terminalStyle } from "../terminal.ts";
+import { jsonText } from "../views/json.ts";
+import { safe } from "../views/text.ts";
+
+export interface CommonFlags {
+  readonly target: string;
+  readonly json: boolean;
+  readonly color?: boolean | undefined;
+  readonly width?: number | undefined;
+  readonly quiet: boolean;
+}
+
+export const COMMON_DEFAULTS = { json: false, quiet: false } as const;
+
+/** Exit codes of design/cli.md. */
+export const EXIT = { fine: 0, findings: 1, usage: 2, unreadable: 3, network: 4 } as const;
+
+/** A mistake in what was typed: one line, exit 2. */
+export class UsageError extends Error {}
+
+export interface Opened {
+  readonly checkpoint: Checkpoint;
+  readonly style: Style;
+  /** Made on demand: `meta` needs no analysis. */
+  report(): Report;
+}
+
+/**
+ * Opens the target, runs the command on it, prints what it returns, and closes the files.
+ * @param text the answer for people
+ * @param json the answer for scripts
+ */
+export async function runOn(
+  flags: CommonFlags,
+  text: (opened: Opened) => string | Promise<string>,
+  json: (opened: Opened) => unknown | Promise<unknown>,
+): Promise<void> {
+  let checkpoint: Checkpoint;
+  try {
+    checkpoint = await openCheckpoint(flags.target);
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    if (flags.json) await print(jsonText({ schemaVersion: 1, error: reportError(error) }));
+    complain(error, flags);
+    return;
+  }
+  try {
+    let report: Report | undefined;
+    const opened: Opened = {
+      checkpoint,
+      style: terminalStyle(flags),
+      report: () => {
+        report ??= analyse(checkpoint, flags.target);
+        return report;
+      },
+    };
+    const { error } = checkpoint;
+    if (error) complain(error, flags);
+    await print(flags.json ? jsonText(await json(opened)) : await text(opened));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** One line on stderr: the file, the problem, what to do; and the exit code that goes with it. */
+export function complain(error: CheckpointError, { quiet }: { readonly quiet: boolean }): void {
+  const where = error.file && !error.message.includes(error.file) ? `${error.file}: ` : "";
+  if (!quiet) process.stderr.write(`inspect: ${safe(where + error.message)}\n`);
+  process.exitCode = error.code === "network" || error.code === "auth" ? EXIT.network : EXIT.unreadable;
+}

@@ -1,0 +1,86 @@
+/** `inspect meta <target> [key]`: the list, one key whole, arrays in part or whole. */
+import { reportError } from "@checkpoint-inspect/analysis";
+import type { Checkpoint, MetadataElement, MetadataEntry } from "@checkpoint-inspect/parser";
+
+import { type MetaRow, metaView, PREVIEW_ELEMENTS, valueView } from "../views/meta.ts";
+import { type CommonFlags, runOn, UsageError } from "./command.ts";
+
+export interface MetaFlags extends CommonFlags {
+  readonly key?: string | undefined;
+  readonly from: number;
+  /** Elements of an array; 0 for all. */
+  readonly limit?: number | undefined;
+}
+
+export const META_DEFAULTS = { from: 0 } as const;
+
+/** Elements of one array that a person gets unless told otherwise. */
+const PAGE = 50;
+/** Arrays up to this stand in the JSON list whole; longer ones show their first elements. */
+const JSON_ARRAY = 256;
+
+export function runMeta(flags: MetaFlags): Promise<void> {
+  const { key } = flags;
+  if (key === undefined) {
+    return runOn(
+      flags,
+      async ({ checkpoint, style }) => metaView(await rows(checkpoint, PREVIEW_ELEMENTS), style),
+      async ({ checkpoint }) => ({
+        schemaVersion: 1,
+        metadata: (await rows(checkpoint, JSON_ARRAY)).map(listed),
+        ...(checkpoint.config && { config: checkpoint.config }),
+        ...(checkpoint.error && { error: reportError(checkpoint.error) }),
+      }),
+    );
+  }
+  return runOn(
+    flags,
+    async ({ checkpoint, style }) => {
+      const entry = findKey(checkpoint, key);
+      return valueView(entry, await elements(entry, flags.from, flags.limit ?? PAGE), flags.from, style);
+    },
+    async ({ checkpoint }) => {
+      const entry = findKey(checkpoint, key);
+      const { value, type } = entry;
+      if (typeof value !== "object") return { schemaVersion: 1, key: entry.key, type, value };
+      const shown = await elements(entry, flags.from, flags.limit ?? 0);
+      return {
+        schemaVersion: 1,
+        key: entry.key,
+        type,
+        elementType: value.elementType,
+        length: value.length,
+        from: flags.from,
+        value: shown,
+      };
+    },
+  );
+}
+
+async function elements({ value }: MetadataEntry, from: number, limit: number): Promise<readonly MetadataElement[]> {
+  if (typeof value !== "object") return [];
+  return value.slice(from, limit === 0 ? undefined : from + limit);
+}
+
+function rows(checkpoint: Checkpoint, most: number): Promise<MetaRow[]> {
+  return Promise.all(checkpoint.metadata.map(async (entry) => ({ entry, preview: await elements(entry, 0, most) })));
+}
+
+function listed({ entry: { key, type, value }, preview }: MetaRow) {
+  if (typeof value !== "object") return { key, type, value };
+  const whole = preview.length === value.length;
+  return { key, type, elementType: value.elementType, length: value.length, [whole ? "value" : "first"]: preview };
+}
+
+/** The key as written, or the only one that ends with it (`chat_template`, `block_count`). */
+function findKey(checkpoint: Checkpoint, wanted: string): MetadataEntry {
+  const { metadata } = checkpoint;
+  const exact = metadata.find(({ key }) => key === wanted);
+  if (exact) return exact;
+  const ending = metadata.filter(({ key }) => key.endsWith(`.${wanted}`));
+  if (ending.length === 1) return ending[0] as MetadataEntry;
+  const like = (ending.length > 1 ? ending : metadata.filter(({ key }) => key.includes(wanted)))
+    .slice(0, 5)
+    .map(({ key }) => key);
+  throw new UsageError(`no metadata key '${wanted}'${like.length > 0 ? `; did you mean ${like.join(", ")}?` : ""}`);
+}

@@ -1,0 +1,11 @@
+import { overview } from "../views/overview.ts";
+import { type CommonFlags, runOn } from "./command.ts";
+
+/** `inspect <target>` */
+export function runOverview(flags: CommonFlags): Promise<void> {
+  return runOn(
+    flags,
+    ({ report, style }) => overview(report(), style),
+    ({ report }) => report(),
+  );
+}

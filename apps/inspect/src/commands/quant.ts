@@ -1,0 +1,17 @@
+import type { Report } from "@checkpoint-inspect/analysis";
+
+import { quantView } from "../views/quant.ts";
+import { type CommonFlags, runOn } from "./command.ts";
+
+/** `inspect quant <target>` */
+export function runQuant(flags: CommonFlags): Promise<void> {
+  return runOn(
+    flags,
+    ({ report, style }) => quantView(report(), style),
+    ({ report }) => part(report()),
+  );
+}
+
+function part({ schemaVersion, source, parameters, quantization, error }: Report) {
+  return { schemaVersion, source, parameters, quantization, ...(error && { error }) };
+}

@@ -1,0 +1,128 @@
+/** `inspect tensors <target>`: rows picked by `--filter` terms, ordered by `--sort`. */
+import { BUCKETS, modelFacts, type PlacedTensor, placer, reportError } from "@checkpoint-inspect/analysis";
+
+import { tensorsView } from "../views/tensors.ts";
+import { type CommonFlags, type Opened, runOn, UsageError } from "./command.ts";
+
+export interface TensorsFlags extends CommonFlags {
+  readonly filter: readonly string[];
+  readonly sort: string;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+export const TENSORS_DEFAULTS = { filter: [] as readonly string[], sort: "file", reverse: false, limit: 0 } as const;
+
+/** Orders, largest first for sizes. */
+const SORTS: Readonly<Record<string, (a: PlacedTensor, b: PlacedTensor) => number>> = {
+  file: () => 0,
+  name: (a, b) => byText(a.tensor.name, b.tensor.name),
+  size: (a, b) => b.tensor.sizeBytes - a.tensor.sizeBytes,
+  elements: (a, b) => b.tensor.elements - a.tensor.elements,
+  type: (a, b) => byText(a.tensor.type, b.tensor.type) || b.tensor.sizeBytes - a.tensor.sizeBytes,
+  layer: (a, b) => (a.role.layer ?? -1) - (b.role.layer ?? -1),
+  role: (a, b) => BUCKETS.indexOf(a.role.bucket) - BUCKETS.indexOf(b.role.bucket) || byText(a.role.part, b.role.part),
+};
+
+export const SORT_NAMES = Object.keys(SORTS);
+
+type Test = (placed: PlacedTensor) => boolean;
+
+/** `key:value` terms; anything else is a part of the name, with `*` for any run of characters. */
+const TERMS: Readonly<Record<string, (value: string) => Test>> = {
+  layer: (value) => {
+    const [first, last] = range(value);
+    return ({ role }) => role.layer !== undefined && role.layer >= first && role.layer <= last;
+  },
+  expert: (value) => {
+    const [first, last] = range(value);
+    return ({ role }) => role.expert !== undefined && role.expert >= first && role.expert <= last;
+  },
+  bucket:
+    (value) =>
+    ({ role }) =>
+      role.bucket === value,
+  part:
+    (value) =>
+    ({ role }) =>
+      role.part === value,
+  stack:
+    (value) =>
+    ({ role }) =>
+      role.stack === value,
+  type:
+    (value) =>
+    ({ tensor }) =>
+      tensor.type.toLowerCase() === value.toLowerCase(),
+  dtype:
+    (value) =>
+    ({ tensor }) =>
+      tensor.type.toLowerCase() === value.toLowerCase(),
+  bias:
+    (value) =>
+    ({ role }) =>
+      role.bias === (value !== "no" && value !== "false"),
+  size: (value) => {
+    const match = /^([<>]?)=?(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(value);
+    if (!match) throw new UsageError(`size:${value} is not a size; write size:>100MB or size:<1k`);
+    const [, sign, digits = "0", unit = ""] = match;
+    const bytes = Number(digits) * 1000 ** " kmgt".indexOf(unit.toLowerCase() || " ");
+    return ({ tensor }) => (sign === "<" ? tensor.sizeBytes < bytes : tensor.sizeBytes >= bytes);
+  },
+};
+
+function range(value: string): [number, number] {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(value);
+  if (!match) throw new UsageError(`${value} is neither a number nor a range like 3-7`);
+  return [Number(match[1]), Number(match[2] ?? match[1])];
+}
+
+function parseTerm(term: string): Test {
+  const colon = term.indexOf(":");
+  const make = colon > 0 && Object.hasOwn(TERMS, term.slice(0, colon)) ? TERMS[term.slice(0, colon)] : undefined;
+  if (make) return make(term.slice(colon + 1));
+  const pieces = term.toLowerCase().split("*");
+  return ({ tensor }) => {
+    const name = tensor.name.toLowerCase();
+    let at = 0;
+    for (const piece of pieces) {
+      const found = name.indexOf(piece, at);
+      if (found < 0) return false;
+      at = found + piece.length;
+    }
+    return true;
+  };
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+export function runTensors(flags: TensorsFlags): Promise<void> {
+  const tests = flags.filter.flatMap((filter) => filter.split(/\s+/).filter(Boolean)).map(parseTerm);
+  const select = ({ checkpoint }: Opened): PlacedTensor[] => {
+    const rows = checkpoint.tensors
+      .map(placer(checkpoint, modelFacts(checkpoint)))
+      .filter((row) => tests.every((test) => test(row)));
+    const sorted = flags.sort === "file" ? rows : rows.sort(SORTS[flags.sort]);
+    if (flags.reverse) sorted.reverse();
+    return flags.limit > 0 ? sorted.slice(0, flags.limit) : sorted;
+  };
+  return runOn(
+    flags,
+    (opened) => tensorsView(select(opened), opened.checkpoint.tensors.length, opened.style),
+    (opened) => {
+      const { checkpoint } = opened;
+      return {
+        schemaVersion: 1,
+        tensors: select(opened).map(({ tensor, role, excluded }) => ({
+          ...tensor,
+          part: checkpoint.parts[tensor.part]?.name,
+          role,
+          ...(excluded && { excluded }),
+        })),
+        ...(checkpoint.error && { error: reportError(checkpoint.error) }),
+      };
+    },
+  );
+}

@@ -1,0 +1,221 @@
+/** `inspect <target>`: one screen that says what the model is made of. */
+import {
+  bucketWords,
+  formatBytes,
+  formatCount,
+  formatExact,
+  formatShare,
+  type LayerGroup,
+  type Report,
+  type ReportBucket,
+} from "@checkpoint-inspect/analysis";
+
+import type { Style } from "../terminal.ts";
+import { bars } from "./bars.ts";
+import { bucketColor } from "./palette.ts";
+import { countFindings, findingLines, formatRanges, heading, plural, title } from "./parts.ts";
+import { labelLine, typeTable } from "./quant.ts";
+import { table } from "./table.ts";
+import { safe, wrap } from "./text.ts";
+
+/** How much of a long list the overview shows; the commands of their own show all. */
+const GROUPS_SHOWN = 6;
+const TYPES_SHOWN = 6;
+const FINDINGS_SHOWN = 5;
+
+const BAR_CELLS = 20;
+
+export function overview(report: Report, style: Style): string {
+  const sections = [
+    title(report, style),
+    parameterLines(report, style),
+    bucketLines(report, style),
+    layerLines(report, style),
+    storageLines(report, style),
+    findingSection(report, style),
+    [hint(report, style)],
+  ];
+  return sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function parameterLines(report: Report, style: Style): string[] {
+  const { parameters, experts, model } = report;
+  if (parameters.stored === 0) return specialLines(report, style);
+  const { color } = style;
+  const rows: [string, string, string][] = [
+    [
+      "Parameters",
+      formatCount(parameters.total),
+      `${formatExact(parameters.total)}${parameters.logicalKnown ? "" : " stored words; packing not worked out"}`,
+    ],
+  ];
+  if (experts) {
+    if (parameters.active === null) {
+      rows.push(["Active", "?", `per token: not known, ${parameters.activeMissing ?? "a fact"} is missing`]);
+    } else {
+      const share = formatShare(parameters.active / parameters.total);
+      rows.push([
+        "Active",
+        formatCount(parameters.active),
+        `${formatExact(parameters.active)} per token, ${share} of all`,
+      ]);
+    }
+    const { perLayer, usedPerToken, layers, sharedParameters } = experts;
+    const used = usedPerToken === null ? "unknown number used" : `${usedPerToken} used per token`;
+    rows.push([
+      "Experts",
+      formatExact(perLayer),
+      `a layer in ${plural(layers, "layer")}, ${used}${sharedParameters > 0 ? ", plus shared ones" : ""}`,
+    ]);
+  }
+  rows.push([
+    "Biases",
+    parameters.biases === 0 ? "none" : formatCount(parameters.biases),
+    parameters.biases === 0
+      ? "every parameter is a weight"
+      : `${formatExact(parameters.biases)}; the other ${formatExact(parameters.weights)} are weights`,
+  ]);
+  for (const { reason, parameters: count, examples, tensors } of parameters.excluded) {
+    if (count === 0) continue;
+    rows.push([
+      "Not counted",
+      formatCount(count),
+      `${EXCLUSION_WORDS[reason]}: ${safe(examples[0] ?? "")}${tensors > 1 ? ` and ${formatExact(tensors - 1)} more` : ""}`,
+    ]);
+  }
+  if (model.contextLength) rows.push(["Context", formatExact(model.contextLength), "tokens it was made for"]);
+  return table(
+    rows,
+    [
+      { title: "", cell: (row) => row[0], paint: (text) => color.bold(text) },
+      { title: "", cell: (row) => row[1], align: "right" },
+      { title: "", cell: (row) => row[2], stretch: true, paint: (text) => color.dim(text) },
+    ],
+    style,
+    { indent: 0, header: false },
+  );
+}
+
+const EXCLUSION_WORDS = {
+  buffer: "derived values, not learned",
+  duplicate: "stored twice, counted once",
+  "quant-side": "scales of the quantization",
+  statistics: "statistics, not weights",
+} as const;
+
+/** A file without tensors: what it is for instead. */
+function specialLines(report: Report, style: Style): string[] {
+  const { model } = report;
+  if (model.kind !== "vocab") return [style.color.dim("No tensors: the header holds metadata only.")];
+  return [`A tokenizer without a model: ${formatExact(model.vocabularySize ?? 0)} tokens, no tensors.`];
+}
+
+function bucketLines(report: Report, style: Style): string[] {
+  const { parameters, buckets, model } = report;
+  if (parameters.total === 0) return [];
+  const shown = buckets.filter((bucket) => bucket.parameters > 0);
+  const drawn = bars(
+    shown.map((bucket) => bucket.parameters),
+    BAR_CELLS,
+    style,
+  );
+  const bar = new Map(shown.map((bucket, i) => [bucket, drawn[i] ?? ""]));
+  const lines = table<ReportBucket>(
+    shown,
+    [
+      { title: "", cell: ({ bucket }) => bucket },
+      {
+        title: "",
+        cell: (bucket) => bar.get(bucket) ?? "",
+        paint: (text, { bucket }) => bucketColor(style, bucket)(text),
+      },
+      { title: "", cell: (bucket) => formatCount(bucket.parameters), align: "right" },
+      { title: "", cell: (bucket) => formatShare(bucket.share), align: "right" },
+      { title: "", cell: (bucket) => bucketNote(bucket), stretch: true, paint: (text) => style.color.dim(text) },
+    ],
+    style,
+    { header: false },
+  );
+  if (model.tiedEmbeddings)
+    lines.push(style.color.dim("  head        none of its own: the embedding table is used again (tied)"));
+  return [heading("Where the parameters are", style), ...lines];
+}
+
+/** What a bucket does; for mixed attention, what share of it isn't attention. */
+function bucketNote({ bucket, parts, parameters }: ReportBucket): string {
+  if (bucket === "attention") {
+    const other = parts
+      .filter(({ part }) => /^(ssm|linattn|rwkv|shortconv)\./.test(part))
+      .reduce((sum, part) => sum + part.parameters, 0);
+    if (other > 0) return `${formatShare(other / parameters)} of it recurrent mixers, not attention`;
+  }
+  return bucketWords(bucket);
+}
+
+function layerLines(report: Report, style: Style): string[] {
+  const { layerGroups, layers, parameters } = report;
+  if (layers.length === 0) return [];
+  const stacks = [...new Set(layers.map((layer) => layer.stack))];
+  const counts = stacks.map(
+    (stack) => `${layers.filter((layer) => layer.stack === stack).length}${stacks.length > 1 ? ` ${stack}` : ""}`,
+  );
+  const lines = table<LayerGroup>(
+    layerGroups.slice(0, GROUPS_SHOWN),
+    [
+      {
+        title: "",
+        cell: ({ stack, ranges }) => `${stacks.length > 1 ? `${stack} ` : ""}${formatRanges(ranges)}`,
+        stretch: true,
+        cutAt: "end",
+      },
+      { title: "", cell: ({ count }) => (count === 1 ? "" : `${count} alike`), align: "right" },
+      { title: "", cell: ({ layer }) => formatCount(layer.parameters), align: "right" },
+      { title: "", cell: ({ layer }) => formatBytes(layer.bytes), align: "right" },
+      { title: "", cell: ({ layer }) => mainBuckets(layer), optional: true, paint: (text) => style.color.dim(text) },
+    ],
+    style,
+    { header: false, stretchMin: 14 },
+  );
+  const more = layerGroups.length - GROUPS_SHOWN;
+  if (more > 0) lines.push(style.color.dim(`  and ${more} more kinds of layers`));
+  const outside =
+    parameters.outsideLayers > 0
+      ? `${formatCount(parameters.outsideLayers)} parameters stand outside of them`
+      : undefined;
+  return [heading(`Layers: ${counts.join(", ")}`, style, outside), ...lines];
+}
+
+function mainBuckets({ buckets }: LayerGroup["layer"]): string {
+  return Object.entries(buckets)
+    .filter(([, { parameters }]) => parameters > 0)
+    .sort((a, b) => b[1].parameters - a[1].parameters)
+    .slice(0, 2)
+    .map(([bucket, { parameters }]) => `${bucket} ${formatCount(parameters)}`)
+    .join(", ");
+}
+
+function storageLines(report: Report, style: Style): string[] {
+  const { quantization } = report;
+  if (quantization.types.length === 0) return [];
+  const more = quantization.types.length - TYPES_SHOWN;
+  return [
+    heading("How they are stored", style),
+    ...wrap(labelLine(report), style.width - 2).map((line) => `  ${line}`),
+    ...typeTable(report, style, TYPES_SHOWN),
+    ...(more > 0 ? [style.color.dim(`  and ${more} more types`)] : []),
+  ];
+}
+
+function findingSection(report: Report, style: Style): string[] {
+  const { findings } = report;
+  if (findings.length === 0) return [];
+  return [heading(`Findings: ${countFindings(findings)}`, style), ...findingLines(findings, style, FINDINGS_SHOWN)];
+}
+
+function hint(report: Report, style: Style): string {
+  const more = report.parameters.stored === 0 ? "inspect meta" : "inspect layers, tensors, quant or meta";
+  return style.color.dim(`More: ${more} with the same target; --json for scripts.`);
+}

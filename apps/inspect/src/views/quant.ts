@@ -1,0 +1,111 @@
+/** `inspect quant <target>`: storage types by bytes, bits per weight, what the labels say, what each type is. */
+import {
+  fileTypeWords,
+  formatBytes,
+  formatCount,
+  formatExact,
+  formatShare,
+  type Report,
+  type TypeCount,
+  typeWords,
+} from "@checkpoint-inspect/analysis";
+
+import type { Style } from "../terminal.ts";
+import { bars } from "./bars.ts";
+import { heading, title } from "./parts.ts";
+import { table } from "./table.ts";
+import { safe, wrap } from "./text.ts";
+
+const BAR_CELLS = 10;
+
+/** One sentence: bits per weight as measured, the saving, and the labels. */
+export function labelLine(report: Report): string {
+  const { quantization } = report;
+  const { bitsPerWeight, savingAgainst16Bit, measured, measuredShare } = quantization;
+  const words: string[] = [];
+  if (bitsPerWeight !== null) {
+    words.push(`${bitsPerWeight.toFixed(2)} bits per weight`);
+    if (savingAgainst16Bit !== null && Math.abs(savingAgainst16Bit) >= 0.005) {
+      const percent = Math.abs(savingAgainst16Bit * 100).toFixed(0);
+      words.push(savingAgainst16Bit > 0 ? `${percent}% smaller than 16-bit` : `${percent}% larger than 16-bit`);
+    }
+  }
+  if (measured) words.push(`mostly ${measured} (${formatShare(measuredShare)} of the bytes)`);
+  const labels = labelWords(report);
+  return [words.join(", "), labels].filter(Boolean).join("; ");
+}
+
+function labelWords({ quantization }: Report): string {
+  const { declared, declaredGuessed, fileName } = quantization;
+  const says = declared ? `declared ${safe(declared)}${declaredGuessed ? " (guessed by its writer)" : ""}` : "";
+  if (!fileName) return says;
+  if (!declared) return `file name says ${fileName}`;
+  return same(declared, fileName) ? `${says}, as its name says` : `${says}, but its name says ${fileName}`;
+}
+
+/** Labels are compared as people write them: case and separators aside. */
+function same(a: string, b: string): boolean {
+  const plain = (label: string) => label.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return plain(a) === plain(b);
+}
+
+export function typeTable(report: Report, style: Style, most: number): string[] {
+  const types = report.quantization.types.slice(0, most);
+  const drawn = bars(
+    report.quantization.types.map((type) => type.bytes),
+    BAR_CELLS,
+    style,
+  );
+  const bar = new Map(types.map((type, i) => [type, drawn[i] ?? ""]));
+  return table<TypeCount>(
+    types,
+    [
+      { title: "type", cell: ({ type }) => type },
+      { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
+      { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: true },
+      { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
+      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right" },
+      { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
+      {
+        title: "what it is",
+        cell: ({ type }) => typeWords(type),
+        stretch: true,
+        paint: (text) => style.color.dim(text),
+      },
+    ],
+    style,
+  );
+}
+
+/** 4.5, 16, 6.5625: as many decimals as the type has, at most four. */
+export function formatBits(bits: number): string {
+  return Number(bits.toFixed(4)).toString();
+}
+
+export function quantView(report: Report, style: Style): string {
+  const { quantization, parameters } = report;
+  const lines = [...title(report, style), "", ...wrap(labelLine(report), style.width)];
+  const mixWords = quantization.declared ? fileTypeWords(quantization.declared) : undefined;
+  if (mixWords) lines.push(style.color.dim(wrap(`${quantization.declared}: ${mixWords}`, style.width).join("\n")));
+  lines.push("", heading("Types by bytes", style), ...typeTable(report, style, Number.POSITIVE_INFINITY));
+  const { bitsPerWeight, sixteenBitBytes, savingAgainst16Bit } = quantization;
+  if (bitsPerWeight !== null && savingAgainst16Bit !== null) {
+    const bytes = (bitsPerWeight * parameters.total) / 8;
+    lines.push(
+      "",
+      heading("How the figures come about", style),
+      `  bits per weight = 8 x ${formatExact(Math.round(bytes))} bytes / ${formatExact(parameters.total)} parameters = ${bitsPerWeight.toFixed(4)}`,
+      `  at 16 bits      = 2 x ${formatExact(parameters.total)} = ${formatBytes(sixteenBitBytes)}; here ${formatBytes(bytes)}`,
+    );
+  }
+  if (!parameters.logicalKnown) {
+    lines.push("", style.color.yellow("  Packed words are counted as stored; bits per weight can't be told yet."));
+  }
+  lines.push(
+    "",
+    style.color.dim(
+      `Counted: ${formatCount(parameters.total)} parameters in ${formatExact(report.source.tensors)} tensors.`,
+    ),
+  );
+  return lines.join("\n");
+}

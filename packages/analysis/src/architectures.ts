@@ -1,0 +1,201 @@
+/**
+ * The architectures that a GGUF file may name in `general.architecture`: the models behind each, and how they are
+ * built.
+ *
+ * Source: llama.cpp src/llama-arch.cpp (LLM_ARCH_NAMES) and gguf-py/gguf/constants.py (MODEL_ARCH_NAMES).
+ */
+
+/**
+ * `dense` and `moe` decoders with attention, `hybrid` of attention and a recurrent mixer, `ssm` without any attention,
+ * `encoder` for embeddings or text to text, `other` for draft models and towers.
+ */
+export type ArchitectureKind = "dense" | "moe" | "hybrid" | "ssm" | "encoder" | "other";
+
+export interface ArchitectureFacts {
+  /** The models as their makers call them. */
+  readonly family: string;
+  /**
+   * As most models of the architecture are built. One name can stand for both kinds (`llama` is Mixtral too): what the
+   * checkpoint's expert count says comes first.
+   */
+  readonly kind: ArchitectureKind;
+}
+
+const FAMILIES = {
+  dense: {
+    apertus: "Apertus",
+    arcee: "AFM-4.5B",
+    baichuan: "Baichuan",
+    bitnet: "BitNet b1.58",
+    bloom: "BLOOM",
+    chameleon: "Chameleon",
+    chatglm: "ChatGLM 2/3, GLM-4-9B",
+    codeshell: "CodeShell",
+    cogvlm: "CogVLM text",
+    cohere2: "Command-R7B / Command-A",
+    "command-r": "Command-R",
+    deci: "Nemotron-NAS / DeciLM",
+    dream: "Dream",
+    ernie4_5: "ERNIE 4.5 dense",
+    exaone: "EXAONE 3",
+    exaone4: "EXAONE 4",
+    falcon: "Falcon",
+    gemma: "Gemma 1",
+    gemma2: "Gemma 2",
+    gemma3: "Gemma 3",
+    gemma3n: "Gemma 3n",
+    gemma4: "Gemma 4",
+    glm4: "GLM-4-0414",
+    gpt2: "GPT-2",
+    gptj: "GPT-J",
+    gptneox: "GPT-NeoX/Pythia/RedPajama",
+    granite: "Granite 3/4 dense",
+    granite_swa: "Granite SWA",
+    graniteswitch: "Granite switch",
+    hrm_text: "HRM text",
+    "hunyuan-dense": "Hunyuan dense",
+    hunyuan_vl: "HunyuanOCR/VL text",
+    internlm2: "InternLM2/3",
+    jais: "Jais",
+    jais2: "Jais 2",
+    llada: "LLaDA",
+    llama: "Llama 1/2/3, Mistral, Mixtral, SmolLM, TinyLlama, Yi, Vicuna",
+    maincoder: "Maincoder",
+    minicpm: "MiniCPM",
+    minicpm3: "MiniCPM3",
+    mistral3: "Ministral 3",
+    mpt: "MPT",
+    "muse-glimmer": "Muse Glimmer",
+    nanbeige: "Nanbeige",
+    nemotron: "Nemotron 3/4, Minitron",
+    olmo: "OLMo 1",
+    olmo2: "OLMo 2/3",
+    openelm: "OpenELM",
+    orion: "Orion",
+    paddleocr: "PaddleOCR-VL text",
+    "pangu-embedded": "openPangu Embedded",
+    phi2: "Phi-1/1.5/2",
+    phi3: "Phi-3/3.5/4, Phi-4-mini",
+    plamo: "PLaMo",
+    plamo3: "PLaMo 3",
+    plm: "PLM",
+    pockettts: "Pocket TTS",
+    qwen: "Qwen 1",
+    qwen2: "Qwen 1.5/2/2.5",
+    qwen2vl: "Qwen2-VL/2.5-VL text part",
+    qwen3: "Qwen3",
+    qwen3tts: "Qwen3-TTS",
+    qwen3vl: "Qwen3-VL text part",
+    refact: "Refact",
+    seed_oss: "Seed-OSS",
+    smollm3: "SmolLM3",
+    spark2_5: "Spark 2.5",
+    stablelm: "StableLM 1/2",
+    starcoder: "StarCoder 1 / SantaCoder",
+    starcoder2: "StarCoder2",
+    talkie: "Talkie",
+    xverse: "XVERSE",
+  },
+  moe: {
+    afmoe: "Trinity",
+    arctic: "Snowflake Arctic",
+    bailingmoe: "Ling v1",
+    bailingmoe2: "Ling/Ring v2",
+    cohere2moe: "Cohere 2 MoE",
+    dbrx: "DBRX",
+    deepseek: "DeepSeek MoE v1",
+    deepseek2: "DeepSeek V2/V2-Lite/V3/R1, Kimi K2, GigaChat, Mistral Large 3",
+    "deepseek2-ocr": "DeepSeek-OCR text part",
+    deepseek32: "DeepSeek V3.2",
+    deepseek4: "DeepSeek V4",
+    dots1: "dots.llm1",
+    dots3note: "dots3 note",
+    "ernie4_5-moe": "ERNIE 4.5 MoE",
+    "exaone-moe": "EXAONE MoE",
+    "glm-dsa": "GLM-5",
+    glm4moe: "GLM-4.5/4.6/4.7",
+    "gpt-oss": "gpt-oss",
+    granitemoe: "Granite 3 MoE",
+    grok: "Grok-1/2",
+    grovemoe: "GroveMoE",
+    "hunyuan-moe": "Hunyuan-A13B",
+    hy_v3: "Hunyuan v3",
+    hy_v4: "Hunyuan v4",
+    laguna: "Laguna",
+    "llada-moe": "LLaDA MoE",
+    llama4: "Llama 4",
+    maple: "Maple",
+    mellum: "Mellum 2",
+    mimo2: "MiMo V2",
+    "minimax-m2": "MiniMax M2",
+    "minimax-m3": "MiniMax M3",
+    mistral4: "Mistral 4",
+    olmoe: "OLMoE",
+    phimoe: "Phi-3.5-MoE",
+    qwen2moe: "Qwen 1.5/2 MoE",
+    qwen3moe: "Qwen3 MoE",
+    qwen3vlmoe: "Qwen3-VL MoE text part",
+    rnd1: "RND1",
+    smallthinker: "SmallThinker",
+    step35: "Step 3.5",
+  },
+  hybrid: {
+    bailingmoe3: "Ling/Ring v3",
+    barbet: "Barbet",
+    "falcon-h1": "Falcon-H1",
+    granitehybrid: "Granite 4 H",
+    jamba: "Jamba",
+    "kimi-k3": "Kimi K3",
+    "kimi-linear": "Kimi Linear",
+    lfm2: "LFM2",
+    lfm2moe: "LFM2 MoE",
+    "minimax-01": "MiniMax-Text-01",
+    nemotron_h: "Nemotron-H / Nano v2",
+    nemotron_h_moe: "Nemotron 3 Nano/Super",
+    plamo2: "PLaMo 2",
+    qwen35: "Qwen3.5 dense",
+    qwen35moe: "Qwen3.5 MoE",
+    qwen3next: "Qwen3-Next",
+    qwen4exp: "Qwen4 experimental",
+  },
+  ssm: {
+    arwkv7: "ARWKV 7",
+    mamba: "Mamba 1 / FalconMamba",
+    mamba2: "Mamba 2 / Codestral Mamba",
+    rwkv6: "RWKV 6",
+    rwkv6qwen2: "QRWKV6",
+    rwkv7: "RWKV 7",
+  },
+  encoder: {
+    bert: "BERT, RoBERTa, XLM-R, MiniLM, BGE, E5",
+    eurobert: "EuroBERT",
+    "gemma-embedding": "EmbeddingGemma",
+    "jina-bert-v2": "Jina BERT",
+    "jina-bert-v3": "Jina BERT",
+    "llama-embed": "Llama embedding (bidirectional)",
+    "modern-bert": "ModernBERT",
+    "neo-bert": "NeoBERT",
+    "nomic-bert": "Nomic Embed v1",
+    "nomic-bert-moe": "Nomic Embed v2 MoE",
+    t5: "T5/Flan-T5/UMT5",
+    t5encoder: "T5 encoder only",
+  },
+  other: {
+    clip: "multimodal projector file",
+    dflash: "DFlash draft",
+    eagle3: "EAGLE-3 draft head",
+    "gemma4-assistant": "Gemma 4 assistant (MTP drafter)",
+    "wavtokenizer-dec": "WavTokenizer decoder",
+  },
+} as const satisfies Record<ArchitectureKind, Readonly<Record<string, string>>>;
+
+const BY_NAME: ReadonlyMap<string, ArchitectureFacts> = new Map(
+  Object.entries(FAMILIES).flatMap(([kind, families]) =>
+    Object.entries(families).map(([name, family]) => [name, { family, kind: kind as ArchitectureKind }] as const),
+  ),
+);
+
+/** What is known of a GGUF architecture name, or undefined for one that isn't in the table. */
+export function architectureFacts(name: string): ArchitectureFacts | undefined {
+  return BY_NAME.get(name);
+}

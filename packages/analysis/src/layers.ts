@@ -1,0 +1,116 @@
+/**
+ * Layer by layer: what each holds, and which are alike. Layers are keyed by (stack, index).
+ *
+ * Two layers are alike when they have the same tensors: same roles, shapes and storage types. A model of 80 layers is then
+ * a handful of lines ("layers 3-60: 58 alike").
+ */
+import type { PlacedTensor } from "./anatomy.ts";
+import type { Bucket, Stack } from "./roles/role.ts";
+
+export interface LayerBucket {
+  parameters: number;
+  bytes: number;
+}
+
+export interface Layer {
+  readonly stack: Stack;
+  readonly index: number;
+  parameters: number;
+  bytes: number;
+  tensors: number;
+  readonly buckets: Partial<Record<Bucket, LayerBucket>>;
+  /** Bytes by storage type. */
+  readonly types: Record<string, number>;
+}
+
+/** Layers that are alike, wherever they stand in their stack. */
+export interface LayerGroup {
+  readonly stack: Stack;
+  /** Index ranges `[first, last]`, ascending. */
+  readonly ranges: readonly (readonly [number, number])[];
+  readonly count: number;
+  /** What one of them holds. */
+  readonly layer: Layer;
+}
+
+export interface LayerProfile {
+  readonly layers: readonly Layer[];
+  readonly groups: readonly LayerGroup[];
+  /** What stands outside of all layers. */
+  readonly rest: { readonly parameters: number; readonly bytes: number; readonly tensors: number };
+}
+
+/** Order of stacks on a page; unknown ones follow. */
+const STACK_ORDER: readonly string[] = ["text", "encoder", "decoder", "vision", "audio", "projector", "mtp"];
+
+/** Collects tensors one by one; `profile` closes the account. */
+export function layerCollector(): { visit(placed: PlacedTensor): void; profile(): LayerProfile } {
+  const layers = new Map<string, Layer & { readonly kinds: Map<number, number> }>();
+  const kindIds = new Map<string, number>();
+  const rest = { parameters: 0, bytes: 0, tensors: 0 };
+
+  function visit({ tensor, role, excluded }: PlacedTensor): void {
+    const parameters = excluded ? 0 : tensor.elements;
+    if (role.layer === undefined) {
+      rest.parameters += parameters;
+      rest.bytes += tensor.sizeBytes;
+      rest.tensors++;
+      return;
+    }
+    const key = `${role.stack} ${role.layer}`;
+    let layer = layers.get(key);
+    if (!layer) {
+      layer = {
+        stack: role.stack,
+        index: role.layer,
+        parameters: 0,
+        bytes: 0,
+        tensors: 0,
+        buckets: {},
+        types: {},
+        kinds: new Map(),
+      };
+      layers.set(key, layer);
+    }
+    layer.parameters += parameters;
+    layer.bytes += tensor.sizeBytes;
+    layer.tensors++;
+    layer.buckets[role.bucket] ??= { parameters: 0, bytes: 0 };
+    const bucket = layer.buckets[role.bucket] as LayerBucket;
+    bucket.parameters += parameters;
+    bucket.bytes += tensor.sizeBytes;
+    layer.types[tensor.type] = (layer.types[tensor.type] ?? 0) + tensor.sizeBytes;
+    const kind = `${role.bucket}|${role.part}|${role.bias}|${tensor.type}|${tensor.shape}`;
+    let id = kindIds.get(kind);
+    if (id === undefined) {
+      id = kindIds.size;
+      kindIds.set(kind, id);
+    }
+    layer.kinds.set(id, (layer.kinds.get(id) ?? 0) + 1);
+  }
+
+  function profile(): LayerProfile {
+    const rank = (stack: string) => (STACK_ORDER.includes(stack) ? STACK_ORDER.indexOf(stack) : STACK_ORDER.length);
+    const sorted = [...layers.values()].sort(
+      (a, b) => rank(a.stack) - rank(b.stack) || (a.stack < b.stack ? -1 : a.stack > b.stack ? 1 : a.index - b.index),
+    );
+    const groups = new Map<string, { stack: Stack; ranges: [number, number][]; count: number; layer: Layer }>();
+    const plain: Layer[] = [];
+    for (const { kinds, ...layer } of sorted) {
+      plain.push(layer);
+      const alike = `${layer.stack} ${[...kinds].sort((a, b) => a[0] - b[0]).join(" ")}`;
+      const group = groups.get(alike);
+      if (!group) {
+        groups.set(alike, { stack: layer.stack, ranges: [[layer.index, layer.index]], count: 1, layer });
+        continue;
+      }
+      group.count++;
+      const last = group.ranges.at(-1) as [number, number];
+      if (last[1] + 1 === layer.index) last[1] = layer.index;
+      else group.ranges.push([layer.index, layer.index]);
+    }
+    return { layers: plain, groups: [...groups.values()], rest };
+  }
+
+  return { visit, profile };
+}

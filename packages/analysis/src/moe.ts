@@ -1,0 +1,87 @@
+/**
+ * Mixture-of-experts: how many experts there are and what one token uses.
+ *
+ * Active parameters per token = total - routed experts * (1 - k/E) - MTP - towers. Definition A counts both tables,
+ * B leaves the input table out (a lookup reads one row of it; where the table is also the head it stays), C leaves out
+ * both. Which maker quotes which is in docs/counting-rules.md.
+ */
+import type { Anatomy } from "./anatomy.ts";
+import type { ModelFacts } from "./facts.ts";
+import type { Bucket } from "./roles/role.ts";
+
+export interface Experts {
+  readonly perLayer: number;
+  readonly usedPerToken: number | null;
+  readonly shared: number;
+  /** Layers that have routed experts. */
+  readonly layers: number;
+  readonly routedParameters: number;
+  readonly sharedParameters: number;
+  readonly routerParameters: number;
+}
+
+export interface ActiveParameters {
+  /** Definition A; null when a fact is missing, and `missing` says which. */
+  readonly active: number | null;
+  /** Definition B. */
+  readonly withoutInputEmbedding: number | null;
+  /** Definition C. */
+  readonly nonEmbedding: number | null;
+  readonly missing?: string;
+}
+
+/** Towers and MTP blocks don't work on a text token; what stands beside the text stack is a line of its own. */
+const NOT_PER_TOKEN: readonly Bucket[] = ["vision", "audio", "projector", "mtp"];
+
+function partSum(anatomy: Anatomy, bucket: Bucket, wanted: (part: string) => boolean): number {
+  const parts = anatomy.buckets.find((count) => count.bucket === bucket)?.parts ?? [];
+  return parts.reduce((sum, { part, parameters }) => (wanted(part) ? sum + parameters : sum), 0);
+}
+
+export function bucketParameters(anatomy: Anatomy, bucket: Bucket): number {
+  return anatomy.buckets.find((count) => count.bucket === bucket)?.parameters ?? 0;
+}
+
+/** @param expertLayers layers that hold routed experts */
+export function countExperts(
+  anatomy: Anatomy,
+  facts: ModelFacts,
+  expertLayers: number,
+  expertsSeen: number,
+): Experts | undefined {
+  const routedParameters = partSum(anatomy, "expert", (part) => part.startsWith("routed"));
+  if (routedParameters === 0) return undefined;
+  const sharedParameters = partSum(anatomy, "expert", (part) => part.startsWith("shared"));
+  return {
+    perLayer: facts.experts || expertsSeen,
+    usedPerToken: facts.expertsPerToken || null,
+    shared: facts.sharedExperts ?? 0,
+    layers: expertLayers,
+    routedParameters,
+    sharedParameters,
+    routerParameters: partSum(anatomy, "expert", (part) => part.startsWith("router")),
+  };
+}
+
+export function activeParameters(anatomy: Anatomy, experts: Experts | undefined): ActiveParameters {
+  const aside = NOT_PER_TOKEN.reduce((sum, bucket) => sum + bucketParameters(anatomy, bucket), 0);
+  const always = anatomy.total - aside - (experts?.routedParameters ?? 0);
+  let routed = 0;
+  if (experts) {
+    const { perLayer, usedPerToken, routedParameters } = experts;
+    if (!perLayer || !usedPerToken) {
+      const missing = perLayer ? "how many experts a token uses" : "how many experts a layer has";
+      return { active: null, withoutInputEmbedding: null, nonEmbedding: null, missing };
+    }
+    routed = (routedParameters / perLayer) * Math.min(usedPerToken, perLayer);
+  }
+  const active = Math.round(always + routed);
+  const input = bucketParameters(anatomy, "embedding") + bucketParameters(anatomy, "position");
+  const head = bucketParameters(anatomy, "head");
+  return {
+    active,
+    // Without a head of its own the input table works as the head, and is read whole for every token.
+    withoutInputEmbedding: head === 0 ? active : active - input,
+    nonEmbedding: active - input - head,
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * How the weights are stored: each storage type by tensors, parameters and bytes, the measured bits per weight, and what
+ * the labels say against what the bytes say.
+ *
+ * Bits per weight = 8 * (bytes of counted tensors and of their quantization side tensors) / parameters.
+ */
+import { type Checkpoint, fileTypeLabel, type JsonObject, labelFromFileName } from "@checkpoint-inspect/parser";
+
+import type { PlacedTensor } from "../anatomy.ts";
+import { metadataValue } from "../facts.ts";
+
+export interface TypeCount {
+  readonly type: string;
+  tensors: number;
+  /** Elements of the counted tensors of this type; 0 for a type that only side tensors and buffers have. */
+  parameters: number;
+  bytes: number;
+  /** 8 * bytes / elements over all its tensors: for packed words the bits of a word. */
+  bitsPerWeight: number;
+  /** Of all tensor bytes. */
+  share: number;
+}
+
+export interface QuantMix {
+  /** null when there is nothing to divide by, or the packing isn't understood. */
+  readonly bitsPerWeight: number | null;
+  /** What the file declares: general.file_type, or the dtype and quantization method of config.json. */
+  readonly declared: string | null;
+  /** The declared file type was guessed by the writer (llama.cpp sets a bit for it). */
+  readonly declaredGuessed: boolean;
+  /** What the file name says. */
+  readonly fileName: string | null;
+  /** The type that holds the most bytes. */
+  readonly measured: string | null;
+  readonly measuredShare: number;
+  /** Bytes that the same parameters take at 16 bits each. */
+  readonly sixteenBitBytes: number;
+  /** 1 - bytes / sixteenBitBytes; negative when the file is larger. null where bitsPerWeight is. */
+  readonly savingAgainst16Bit: number | null;
+  readonly types: readonly TypeCount[];
+}
+
+export function mixCollector(): {
+  visit(placed: PlacedTensor): void;
+  mix(checkpoint: Checkpoint, total: number, known: boolean): QuantMix;
+} {
+  const types = new Map<string, TypeCount & { elements: number }>();
+  let weightBytes = 0;
+  let allBytes = 0;
+
+  function visit({ tensor, excluded }: PlacedTensor): void {
+    let count = types.get(tensor.type);
+    if (!count) {
+      count = { type: tensor.type, tensors: 0, parameters: 0, bytes: 0, bitsPerWeight: 0, share: 0, elements: 0 };
+      types.set(tensor.type, count);
+    }
+    count.tensors++;
+    count.bytes += tensor.sizeBytes;
+    count.elements += tensor.elements;
+    allBytes += tensor.sizeBytes;
+    if (!excluded) count.parameters += tensor.elements;
+    if (!excluded || excluded === "quant-side") weightBytes += tensor.sizeBytes;
+  }
+
+  function mix(checkpoint: Checkpoint, total: number, known: boolean): QuantMix {
+    const list: TypeCount[] = [...types.values()]
+      .map(({ elements, ...count }) => ({
+        ...count,
+        bitsPerWeight: elements > 0 ? (8 * count.bytes) / elements : 0,
+        share: allBytes > 0 ? count.bytes / allBytes : 0,
+      }))
+      .sort((a, b) => b.bytes - a.bytes || (a.type < b.type ? -1 : 1));
+    const measurable = known && total > 0;
+    const largest = list.find((count) => count.parameters > 0);
+    return {
+      bitsPerWeight: measurable ? (8 * weightBytes) / total : null,
+      ...declaredLabel(checkpoint),
+      fileName:
+        labelFromFileName(checkpoint.parts[0]?.name ?? checkpoint.label) ?? labelFromFileName(checkpoint.label) ?? null,
+      measured: largest?.type ?? null,
+      measuredShare: largest?.share ?? 0,
+      sixteenBitBytes: 2 * total,
+      savingAgainst16Bit: measurable ? 1 - weightBytes / (2 * total) : null,
+      types: list,
+    };
+  }
+
+  return { visit, mix };
+}
+
+function declaredLabel(checkpoint: Checkpoint): { declared: string | null; declaredGuessed: boolean } {
+  if (checkpoint.format === "gguf") {
+    const value = metadataValue(checkpoint, "general.file_type");
+    const label = typeof value === "number" ? fileTypeLabel(value) : undefined;
+    if (label) return { declared: label.label, declaredGuessed: label.guessed };
+    return { declared: typeof value === "number" ? `file type ${value}` : null, declaredGuessed: false };
+  }
+  const json = checkpoint.config?.json ?? {};
+  const method = quantizationMethod(json);
+  const dtype = json.torch_dtype ?? json.dtype;
+  const words = [method, typeof dtype === "string" ? dtype.replace(/^torch\./, "") : undefined].filter(
+    (word) => word !== undefined,
+  );
+  return { declared: words.length > 0 ? words.join(", ") : null, declaredGuessed: false };
+}
+
+/** The quantization that config.json announces: `quant_method`, or `mlx` for the block that MLX writes. */
+function quantizationMethod(json: JsonObject): string | undefined {
+  for (const key of ["quantization_config", "quantization"]) {
+    const block = json[key];
+    if (typeof block !== "object" || block === null || Array.isArray(block)) continue;
+    const { quant_method: method, bits } = block as Record<string, unknown>;
+    const name = typeof method === "string" ? method : key === "quantization" ? "mlx" : undefined;
+    if (name) return typeof bits === "number" ? `${name} ${bits}-bit` : name;
+  }
+  return undefined;
+}

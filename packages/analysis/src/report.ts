@@ -1,0 +1,214 @@
+/**
+ * The Report: everything that every view shows, versioned and JSON-safe. Its JSON Schema (docs/report.schema.json) is the
+ * contract with scripts: fields are added, never renamed, as long as schemaVersion stays.
+ */
+import type { Checkpoint, CheckpointError, Finding } from "@checkpoint-inspect/parser";
+
+import { type Anatomy, type BucketCount, countAnatomy, type ExcludedCount, placer } from "./anatomy.ts";
+import { type ModelFacts, modelFacts } from "./facts.ts";
+import { type ModelKind, modelKind } from "./kind.ts";
+import { type Layer, type LayerGroup, layerCollector } from "./layers.ts";
+import { activeParameters, countExperts, type Experts } from "./moe.ts";
+import { mixCollector, type QuantMix } from "./quantization/mix.ts";
+
+export const SCHEMA_VERSION = 1;
+
+export interface ReportError {
+  readonly code: string;
+  readonly message: string;
+  readonly file: string | null;
+  readonly offset: number | null;
+}
+
+export interface ReportBucket extends BucketCount {
+  /** Of all parameters. */
+  readonly share: number;
+}
+
+export interface Report {
+  readonly schemaVersion: typeof SCHEMA_VERSION;
+  readonly source: {
+    readonly target: string;
+    readonly format: Checkpoint["format"];
+    readonly container: string;
+    readonly parts: readonly {
+      readonly name: string;
+      readonly sizeBytes: number;
+      readonly headerBytes: number;
+      readonly tensors: number;
+    }[];
+    readonly sizeBytes: number;
+    readonly headerBytes: number;
+    readonly tensors: number;
+    readonly missingParts: readonly string[];
+  };
+  readonly model: {
+    readonly architecture: string | null;
+    readonly name: string | null;
+    readonly kind: ModelKind;
+    readonly layers: number | null;
+    readonly contextLength: number | null;
+    readonly hiddenSize: number | null;
+    readonly vocabularySize: number | null;
+    readonly attentionHeads: number | readonly number[] | null;
+    readonly kvHeads: number | readonly number[] | null;
+    readonly headDim: number | null;
+    readonly feedForwardSize: number | readonly number[] | null;
+    readonly slidingWindow: number | null;
+    /** The input table works as the head: no head is stored, or the stored one is a copy. null when there is no table. */
+    readonly tiedEmbeddings: boolean | null;
+  };
+  readonly parameters: {
+    readonly total: number;
+    /** Per token, definition A; null when it can't be told, and `activeMissing` says what is missing. */
+    readonly active: number | null;
+    readonly activeWithoutInputEmbedding: number | null;
+    readonly activeNonEmbedding: number | null;
+    readonly activeMissing?: string;
+    readonly weights: number;
+    readonly biases: number;
+    readonly stored: number;
+    /** False when a packing isn't understood: total then counts stored words, and a finding names the tensors. */
+    readonly logicalKnown: boolean;
+    readonly excluded: readonly ExcludedCount[];
+    /** Parameters outside of all layers. */
+    readonly outsideLayers: number;
+  };
+  readonly buckets: readonly ReportBucket[];
+  readonly layers: readonly Layer[];
+  readonly layerGroups: readonly LayerGroup[];
+  readonly experts?: Experts;
+  readonly quantization: QuantMix;
+  readonly findings: readonly Finding[];
+  /** Reading stopped here; everything above was read before. */
+  readonly error?: ReportError;
+}
+
+/** @param target what the user asked for; the checkpoint's label unless told */
+export function analyse(checkpoint: Checkpoint, target: string = checkpoint.label): Report {
+  const facts = modelFacts(checkpoint);
+  const place = placer(checkpoint, facts);
+  const layers = layerCollector();
+  const mix = mixCollector();
+  const expertLayers = new Set<string>();
+  let expertsSeen = 0;
+  const anatomy = countAnatomy(checkpoint, place, (placed) => {
+    layers.visit(placed);
+    mix.visit(placed);
+    const { role, tensor } = placed;
+    if (role.bucket === "expert" && role.part.startsWith("routed") && role.layer !== undefined) {
+      expertLayers.add(`${role.stack} ${role.layer}`);
+      // Without a declared count: the highest index, or the outer dimension of a 3-D stack.
+      const seen = role.expert !== undefined ? role.expert + 1 : tensor.shape.length === 3 ? (tensor.shape[0] ?? 0) : 0;
+      if (seen > expertsSeen) expertsSeen = seen;
+    }
+  });
+  const experts = countExperts(anatomy, facts, expertLayers.size, expertsSeen);
+  const logicalKnown = anatomy.packedTensors === 0;
+  const { layers: layerList, groups, rest } = layers.profile();
+  const { active, withoutInputEmbedding, nonEmbedding, missing } = activeParameters(anatomy, experts);
+  const { parts, error } = checkpoint;
+  return {
+    schemaVersion: SCHEMA_VERSION,
+    source: {
+      target,
+      format: checkpoint.format,
+      container: checkpoint.container,
+      parts: parts.map(({ name, sizeBytes, headerBytes, tensorCount }) => ({
+        name,
+        sizeBytes,
+        headerBytes,
+        tensors: tensorCount,
+      })),
+      sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
+      headerBytes: parts.reduce((sum, part) => sum + part.headerBytes, 0),
+      tensors: checkpoint.tensors.length,
+      missingParts: checkpoint.shards?.missing ?? [],
+    },
+    model: describeModel(checkpoint, facts, anatomy, layerList),
+    parameters: {
+      total: anatomy.total,
+      active: logicalKnown ? active : null,
+      activeWithoutInputEmbedding: logicalKnown ? withoutInputEmbedding : null,
+      activeNonEmbedding: logicalKnown ? nonEmbedding : null,
+      ...(logicalKnown ? missing && { activeMissing: missing } : { activeMissing: "the packing of the weights" }),
+      weights: anatomy.weights,
+      biases: anatomy.biases,
+      stored: anatomy.stored,
+      logicalKnown,
+      excluded: anatomy.excluded,
+      outsideLayers: rest.parameters,
+    },
+    buckets: anatomy.buckets.map((bucket) => ({
+      ...bucket,
+      share: anatomy.total > 0 ? bucket.parameters / anatomy.total : 0,
+    })),
+    layers: layerList,
+    layerGroups: groups,
+    ...(experts && { experts }),
+    quantization: mix.mix(checkpoint, anatomy.total, logicalKnown),
+    findings: [...checkpoint.findings, ...anatomyFindings(anatomy)],
+    ...(error && { error: reportError(error) }),
+  };
+}
+
+export function reportError({ code, message, file, offset }: CheckpointError): ReportError {
+  return { code, message, file: file ?? null, offset: offset ?? null };
+}
+
+function describeModel(
+  checkpoint: Checkpoint,
+  facts: ModelFacts,
+  anatomy: Anatomy,
+  layers: readonly Layer[],
+): Report["model"] {
+  const embedding = anatomy.buckets.find((bucket) => bucket.bucket === "embedding");
+  const table = embedding?.parts.some((part) => part.part === "token") ?? false;
+  const head = anatomy.buckets
+    .find((bucket) => bucket.bucket === "head")
+    ?.parts.find((part) => part.part === "lm_head");
+  const seen = new Set(
+    layers.filter(({ stack }) => !ASIDE_STACKS.has(stack)).map(({ stack, index }) => `${stack} ${index}`),
+  ).size;
+  return {
+    architecture: facts.architecture ?? null,
+    name: facts.name ?? null,
+    kind: modelKind(checkpoint, facts, anatomy),
+    layers: facts.layers ?? (seen > 0 ? seen : null),
+    contextLength: facts.contextLength ?? null,
+    hiddenSize: facts.hiddenSize ?? null,
+    vocabularySize: facts.vocabularySize ?? null,
+    attentionHeads: facts.attentionHeads ?? null,
+    kvHeads: facts.kvHeads ?? null,
+    headDim: facts.headDim ?? null,
+    feedForwardSize: facts.feedForwardSize ?? null,
+    slidingWindow: facts.slidingWindow ?? null,
+    tiedEmbeddings: table ? head === undefined || head.parameters === 0 : null,
+  };
+}
+
+const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);
+
+/** Above this share of parameters in tensors that no rule places, the buckets don't tell the whole story. */
+const UNKNOWN_SHARE_WORTH_SAYING = 0.01;
+
+function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
+  const findings: Finding[] = [];
+  if (anatomy.packedTensors > 0) {
+    findings.push({
+      rule: "quantization/packed",
+      severity: "warning",
+      message: `${anatomy.packedTensors} tensors hold packed weights (${anatomy.packed.slice(0, 3).join(", ")}${anatomy.packedTensors > 3 ? ", ..." : ""})`,
+      why: "their words are counted as they are stored; the parameters inside aren't worked out yet",
+    });
+  }
+  if (anatomy.unknown > 0 && anatomy.unknown >= anatomy.total * UNKNOWN_SHARE_WORTH_SAYING) {
+    findings.push({
+      rule: "anatomy/unknown-names",
+      severity: "note",
+      message: `${((100 * anatomy.unknown) / anatomy.total).toFixed(1)}% of the parameters are in tensors whose names no rule knows`,
+      why: "they stand in the bucket 'other'",
+    });
+  }
+  return findings;
+}

@@ -1,0 +1,135 @@
+/** What each bucket and part of a model does, in one plain line of at most 62 characters. */
+import { BUCKETS, type Bucket } from "./role.ts";
+
+const BUCKET_WORDS = {
+  embedding: "turns each token id into a vector",
+  position: "tells the model where in the text a token stands",
+  attention: "lets each token read from the tokens before it",
+  ffn: "works on each token alone; holds much of what is known",
+  expert: "FFNs of which a router picks a few for each token",
+  norm: "keeps the vectors at a steady size between the steps",
+  head: "turns the last vector into scores for the next token",
+  vision: "turns images into vectors",
+  audio: "turns sound into vectors, or vectors into sound",
+  projector: "fits image or sound vectors to the width of the text model",
+  mtp: "drafts further tokens ahead, for speed; can be left out",
+  "quant-side": "scales and tables that unpack the quantized weights",
+  other: "whatever fits none of the other groups",
+} as const satisfies Record<Bucket, string>;
+
+/** One plain line on what a bucket does. */
+export function bucketWords(bucket: Bucket): string {
+  return BUCKET_WORDS[bucket];
+}
+
+// Of parts that come in families (`mla.`, `ssm.`), the line with the dot at its end serves for every other member.
+const PART_WORDS = {
+  // Embeddings and positions
+  token: "one vector for each token of the vocabulary",
+  token_type: "tells first from second text of a pair",
+  per_layer_token: "a small extra vector for each token and layer",
+  per_layer_proj: "makes every layer's small extra vector from the first",
+  per_layer_gate: "lets a layer's extra vector in",
+  per_layer_out: "adds a layer's extra vector to the stream",
+  learned: "a learned vector for each position",
+  relative_bias: "how much distance counts between two tokens",
+  rope_freq_factors: "stretches the rotary positions for longer texts",
+
+  // Attention
+  q: "query: what a token looks for",
+  k: "key: what a token offers to be found by",
+  v: "value: what a token hands over when found",
+  o: "output: brings the heads together again",
+  qkv: "query, key and value in one matrix",
+  q_norm: "steadies the queries",
+  k_norm: "steadies the keys",
+  sink: "a score that a head may spend on no token",
+  out_gate: "weighs what attention adds to the stream",
+  "cross.": "attention from the decoder to the encoder's text",
+  "mla.q_a": "squeezes the queries through a narrow vector",
+  "mla.q_b": "widens the narrow vector to all queries",
+  "mla.kv_a": "squeezes keys and values into what the cache keeps",
+  "mla.kv_b": "widens what the cache keeps to keys and values",
+  "mla.k_b": "widens what the cache keeps to keys",
+  "mla.v_b": "widens what the cache keeps to values",
+  "mla.": "attention over narrow cached vectors (MLA)",
+  "indexer.": "chooses which earlier tokens attention reads",
+  "compressor.": "shortens the cached keys and values",
+  "visual_expert.": "the same step with weights of its own for image tokens",
+
+  // Mixers in place of attention
+  "ssm.in": "feeds the state-space mixer and its gate",
+  "ssm.conv": "mixes each token with a few before it",
+  "ssm.x_proj": "chooses step, input and output of the state, by token",
+  "ssm.dt": "how far each token moves the state",
+  "ssm.dt_bias": "the usual length of a step",
+  "ssm.a": "how fast the state forgets",
+  "ssm.d": "lets the input pass beside the state",
+  "ssm.out": "brings the mixer's result back to the stream",
+  "ssm.": "state-space mixer (Mamba): a running state, no cache",
+  "linattn.": "linear attention: a running state in place of a cache",
+  "rwkv.": "RWKV mixer: a running state in place of attention",
+  "shortconv.": "short convolution: mixes a few neighbouring tokens",
+
+  // Feed-forward and experts
+  gate: "decides which inner units of the FFN open",
+  up: "widens each token's vector inside the FFN",
+  down: "brings the FFN's inner vector back to model width",
+  gate_up: "gate and up in one matrix",
+  router: "scores the experts for each token",
+  router_correction: "evens out how often each expert is picked",
+  router_scale: "scales the router's input",
+  router_hash: "a fixed table from token id to experts",
+  "routed.gate": "gates of the experts that the router picks from",
+  "routed.up": "up matrices of the experts that the router picks from",
+  "routed.down": "down matrices of the experts that the router picks from",
+  "routed.gate_up": "gate and up of the experts that the router picks from",
+  "routed_chunk.": "smaller experts that groups of experts share",
+  "shared.": "an expert that every token passes through",
+  shared_gate: "weighs what the shared expert adds",
+  expert_scale: "a weight for what each expert adds",
+  latent: "narrows the stream for the experts and widens it again",
+
+  // Norms and heads
+  attn_pre: "steadies the vector before attention",
+  attn_post: "steadies what attention gives",
+  ffn_pre: "steadies the vector before the FFN",
+  ffn_post: "steadies what the FFN gives",
+  final: "steadies the last vector before the head",
+  lm_head: "a score for each token of the vocabulary",
+  classifier: "scores for a few classes in place of tokens",
+  embedding_dense: "shapes the vector that stands for the whole text",
+
+  // Next-token prediction, projectors, files that aren't models
+  "nextn.": "joins the last vector and the next token for a draft",
+  "draft.": "part of a small model that drafts tokens ahead",
+  "deepstack.": "hands image details to the early text layers",
+  "qformer.": "a few learned queries that read the image or sound",
+  special_token: "a learned sign between pieces of an image",
+  tensor_scale: "one more scale over a whole quantized tensor",
+  input_scale: "scale for quantizing the inputs of a tensor",
+  hyper_connection: "several residual streams and how they are mixed",
+  altup: "updates part of a wide residual stream at a time",
+  laurel: "a low-rank path beside the residual stream",
+  layer_scale: "a learned factor on what a layer gives",
+  control_vector: "a direction that steers a model when added",
+  imatrix: "how strongly each input mattered, for quantizing",
+  lora_a: "first half of a low-rank change to a tensor",
+  lora_b: "second half of a low-rank change to a tensor",
+} as const satisfies Readonly<Record<string, string>>;
+
+const BY_PART: ReadonlyMap<string, string> = new Map(Object.entries(PART_WORDS));
+const BUCKET_PREFIXES: ReadonlySet<string> = new Set(BUCKETS);
+
+/**
+ * One plain line on what a part does, or undefined where there is none. A part inside a tower or MTP block
+ * (`attention.q`) is described as the part alone.
+ */
+export function partWords(part: string): string | undefined {
+  const words = BY_PART.get(part);
+  if (words) return words;
+  const dot = part.indexOf(".");
+  if (dot < 0) return undefined;
+  if (BUCKET_PREFIXES.has(part.slice(0, dot))) return partWords(part.slice(dot + 1));
+  return BY_PART.get(part.slice(0, dot + 1));
+}

@@ -1,0 +1,111 @@
+/**
+ * The neutral model of a checkpoint: what GGUF and safetensors have in common, and all that analysis sees.
+ *
+ * Shapes are row-major in logical order, as PyTorch prints them: `[out, in]` for a linear layer. GGUF writes the
+ * reverse (`ne`, fastest dimension first); its adapter turns them round.
+ */
+import type { CheckpointError, Finding } from "../errors.ts";
+
+export type CheckpointFormat = "gguf" | "safetensors";
+
+/** One file of a checkpoint. */
+export interface Part {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Bytes before the tensor data: magic, metadata, tensor table, padding. */
+  readonly headerBytes: number;
+  readonly tensorCount: number;
+}
+
+/**
+ * A storage type by its standard name: `F16`, `BF16`, `Q4_K`, `F8_E4M3`, `I32`.
+ * An id that no table knows is written `type 99`.
+ */
+export type TensorType = string;
+
+export interface Tensor {
+  readonly name: string;
+  /** Row-major, logical order. Empty for a scalar. */
+  readonly shape: readonly number[];
+  readonly type: TensorType;
+  /** Product of the shape, as the container declares it (packed containers count their words). */
+  readonly elements: number;
+  /** Bytes of its data in the file, without padding. */
+  readonly sizeBytes: number;
+  /** Index into `Checkpoint.parts`. */
+  readonly part: number;
+  /** Absolute byte offset of its data in the part. */
+  readonly offset: number;
+}
+
+export type MetadataScalar = string | number | bigint | boolean;
+
+/** A run of bytes in a part. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/**
+ * An array in the metadata: counted and skipped when the header is read, decoded only when asked for.
+ * Arrays of at most a thousand elements or so are decoded at once and stand in `values` too.
+ */
+export interface LazyArray {
+  /** `string`, `u32`, `f32`, `bool`, `array` … */
+  readonly elementType: string;
+  readonly length: number;
+  readonly byteRange: ByteRange;
+  readonly values?: readonly MetadataElement[];
+  at(index: number): Promise<MetadataElement | undefined>;
+  /** Elements `[start, end)`, cut at the array's end. Reads only the bytes that it needs. */
+  slice(start?: number, end?: number): Promise<MetadataElement[]>;
+}
+
+export type MetadataElement = MetadataScalar | readonly MetadataElement[];
+
+export interface MetadataEntry {
+  readonly key: string;
+  /** The type in the file: `string`, `u32`, `f32`, `bool`, `array` … (safetensors: always `string`). */
+  readonly type: string;
+  readonly value: MetadataScalar | LazyArray;
+  /** Index into `Checkpoint.parts`. */
+  readonly part: number;
+}
+
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+/** `config.json` (or its like) beside the weights, as written. */
+export interface ModelConfig {
+  /** File it was read from. */
+  readonly file: string;
+  readonly json: JsonObject;
+}
+
+/** What the set of files says of itself: how many there should be, and which of them are missing. */
+export interface ShardSet {
+  readonly declaredParts: number;
+  readonly missing: readonly string[];
+  /** Tensor count that the set declares (split.tensors.count, or the index's weight_map), when it does. */
+  readonly declaredTensors?: number;
+}
+
+export interface Checkpoint {
+  readonly format: CheckpointFormat;
+  /** What the user asked for, in short: a file name, or the folder's name. */
+  readonly label: string;
+  /** `GGUF v3, big-endian`, `safetensors`: the container in words. */
+  readonly container: string;
+  readonly parts: readonly Part[];
+  readonly tensors: readonly Tensor[];
+  readonly metadata: readonly MetadataEntry[];
+  readonly config?: ModelConfig;
+  readonly shards?: ShardSet;
+  readonly findings: readonly Finding[];
+  /** Reading stopped here; what stands above was read before. */
+  readonly error?: CheckpointError;
+  /** Releases the files behind lazy arrays. Safe to call twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,129 @@
+/**
+ * GGUF files -> `Checkpoint`. Shapes are turned round (GGUF writes the fastest dimension first), offsets become absolute,
+ * the parts of a split set are joined and compared with what they say of each other.
+ */
+import type { CheckpointError, Finding } from "../errors.ts";
+import { findingCollector } from "../findings.ts";
+import type { GgufFile } from "../gguf/read.ts";
+import { splitKeys } from "../gguf/shards.ts";
+import { ggmlType } from "../gguf/types.ts";
+import type { Checkpoint, MetadataEntry, Tensor } from "./checkpoint.ts";
+
+export interface GgufSet {
+  readonly label: string;
+  /** In the order of their part numbers. */
+  readonly files: readonly GgufFile[];
+  /** Parts that the set names and that aren't there. */
+  readonly missing?: readonly string[];
+  /** Findings of the opening itself: a part that can't be read. */
+  readonly findings?: readonly Finding[];
+  /** Number of parts that names or keys claim. */
+  readonly declaredParts?: number;
+  readonly close?: () => Promise<void>;
+}
+
+/** The keys that only say which part of a set a file is. */
+const SPLIT_KEY = /^split\./;
+
+export function checkpointFromGguf(set: GgufSet): Checkpoint {
+  const { files, missing = [] } = set;
+  const first = files[0] as GgufFile;
+  const findings: Finding[] = [...(set.findings ?? []), ...files.flatMap((file) => file.findings)];
+  const error: CheckpointError | undefined = files.find((file) => file.error)?.error;
+  const tensors: Tensor[] = [];
+  const metadata: MetadataEntry[] = [];
+  files.forEach((file, part) => {
+    for (const { name, ne, typeId, elements, sizeBytes, offset } of file.tensors) {
+      tensors.push({
+        name,
+        shape: ne.length > 1 ? [...ne].reverse() : ne,
+        type: ggmlType(typeId)?.name ?? `type ${typeId}`,
+        elements,
+        sizeBytes,
+        part,
+        offset: file.dataOffset + offset,
+      });
+    }
+    for (const { key, type, value } of file.metadata) {
+      if (part === 0 || !SPLIT_KEY.test(key)) metadata.push({ key, type, value, part });
+    }
+  });
+  const declared = splitKeys(first);
+  const isSet = files.length > 1 || missing.length > 0;
+  if (isSet) findings.push(...checkSet(set, tensors));
+  return {
+    format: "gguf",
+    label: set.label,
+    container: `GGUF v${first.version}${first.byteOrder === "big" ? ", big-endian" : ""}`,
+    parts: files.map((file) => ({
+      name: file.name,
+      sizeBytes: file.sizeBytes,
+      headerBytes: Math.min(file.dataOffset, file.sizeBytes),
+      tensorCount: file.tensors.length,
+    })),
+    tensors,
+    metadata,
+    ...(isSet && {
+      shards: {
+        declaredParts: set.declaredParts ?? files.length + missing.length,
+        missing,
+        ...(declared.tensors !== undefined && { declaredTensors: declared.tensors }),
+      },
+    }),
+    findings,
+    ...(error && { error }),
+    close: set.close ?? (async () => {}),
+  };
+}
+
+/** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */
+function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] {
+  const findings = findingCollector();
+  const { files, missing = [], declaredParts = files.length } = set;
+  for (const name of missing) {
+    findings.add({
+      rule: "gguf/missing-part",
+      severity: "error",
+      message: `part ${name} is missing; ${files.length} of ${declaredParts} parts are here`,
+      why: "llama.cpp needs every part, and the counts below lack what it holds",
+      fix: `download ${name} beside the others`,
+      part: name,
+    });
+  }
+  const byName = new Map<string, number>();
+  for (const { name, part } of tensors) {
+    const before = byName.get(name);
+    if (before !== undefined && before !== part) {
+      findings.add({
+        rule: "gguf/duplicate-tensor",
+        severity: "error",
+        message: `tensor '${name}' stands in ${files[before]?.name} and in ${files[part]?.name}`,
+        why: "llama.cpp refuses the set",
+        tensor: name,
+        part: files[part]?.name ?? "",
+      });
+    }
+    byName.set(name, part);
+  }
+  for (const file of files) {
+    const { count } = splitKeys(file);
+    if (count !== undefined && count !== declaredParts) {
+      findings.add({
+        rule: "gguf/split-count",
+        severity: "error",
+        message: `${file.name} says split.count = ${count}, but the set has ${declaredParts} parts`,
+        part: file.name,
+      });
+    }
+  }
+  const declared = splitKeys(files[0] as GgufFile).tensors;
+  if (declared !== undefined && declared !== tensors.length && missing.length === 0) {
+    findings.add({
+      rule: "gguf/split-tensors",
+      severity: "error",
+      message: `split.tensors.count is ${declared}, but the parts hold ${tensors.length} tensors`,
+      why: "llama.cpp refuses the set",
+    });
+  }
+  return findings.list();
+}

@@ -1,0 +1,263 @@
+/**
+ * Opens a safetensors checkpoint in a file set: one file, or all the shards of a set by its index or by their names.
+ * A shard that is missing or broken is a finding, and the rest is still shown.
+ */
+import pLimit from "p-limit";
+import { CheckpointError, type Finding } from "../errors.ts";
+import { grouped, quoted } from "../safetensors/findings.ts";
+import { INDEX_NAME, indexTooLarge, naturalOrder, parseIndexJson } from "../safetensors/index-json.ts";
+import { MAX_CONFIG_BYTES, MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
+import { readSafetensors } from "../safetensors/read.ts";
+import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
+import type { FileSet, ReadOptions } from "../source/byte-source.ts";
+import type { Checkpoint, JsonObject, ModelConfig } from "./checkpoint.ts";
+import { checkpointFromSafetensors, unreadableShard } from "./from-safetensors.ts";
+
+/** `model-00001-of-00003.safetensors`, and `model_00002-of-00072.safetensors` as BLOOM has it. */
+const SHARD_NAME = /^(.*[_-])(\d{5,6})-of-(\d{5,6})(\.safetensors)$/;
+
+/** Which files to open, and what is known of them before. */
+interface Plan {
+  readonly label: string;
+  readonly names: readonly string[];
+  readonly missing: readonly string[];
+  readonly index?: SafetensorsIndex | undefined;
+  readonly declaredParts?: number | undefined;
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * Reads the checkpoint that `entry` belongs to: a `*.safetensors` (alone, or any shard of a set) or a
+ * `*.safetensors.index.json`, by its name in the set. `config.json` beside it is read too.
+ * @throws {CheckpointError} `not-found` when the set has no such file; what {@link readSafetensors} throws when a lone
+ * file, or every file of a set, can't be read
+ */
+export async function readSafetensorsSet(
+  files: FileSet,
+  entry: string,
+  options: ReadOptions = {},
+): Promise<Checkpoint> {
+  const present = (await files.list()).map(({ name }) => name);
+  const plan = await planFor(files, entry, present, options);
+  const [shards, config] = await Promise.all([
+    readShards(files, plan.names, options),
+    readConfig(files, "config.json", present, options),
+  ]);
+  const { read, missing, failed } = shards;
+  const first = failed[0];
+  const alone = !plan.index && plan.declaredParts === undefined;
+  if (read.length === 0) {
+    if (first) throw first.error;
+    const absent = [...plan.missing, ...missing];
+    const what =
+      absent.length > 0
+        ? `none of its ${grouped(absent.length)} files is there`
+        : "it names no file that may be opened";
+    throw new CheckpointError("not-found", `nothing to read: ${what}`, { file: entry });
+  }
+  return checkpointFromSafetensors({
+    label: plan.label,
+    files: read,
+    index: plan.index,
+    missing: [...plan.missing, ...missing].sort(naturalOrder.compare),
+    declaredParts: alone ? undefined : (plan.declaredParts ?? plan.index?.shards.length),
+    config: config.config,
+    extraFindings: [
+      ...plan.findings,
+      ...failed.map(({ name, error }) => unreadableShard(name, error)),
+      ...config.findings,
+    ],
+  });
+}
+
+/** The file to open in a folder with these names: an index, else a whole model, else a lone file or the first shard of a set. */
+export function chooseSafetensorsEntry(names: readonly string[]): string | undefined {
+  const sorted = [...names].sort(naturalOrder.compare);
+  const indexes = sorted.filter((name) => INDEX_NAME.test(name));
+  const all = sorted.filter((name) => name.endsWith(".safetensors"));
+  // Mistral's consolidated*.safetensors hold the whole model a second time.
+  const usual = all.filter((name) => !name.startsWith("consolidated"));
+  const known = ["model.safetensors", "diffusion_pytorch_model.safetensors", "adapter_model.safetensors"];
+  return (
+    indexes.find((name) => name === "model.safetensors.index.json") ??
+    indexes.find((name) => !name.startsWith("consolidated")) ??
+    known.find((name) => usual.includes(name)) ??
+    (usual.length === 1 ? usual[0] : undefined) ??
+    usual.find((name) => SHARD_NAME.test(name)) ??
+    usual[0] ??
+    indexes[0] ??
+    all[0]
+  );
+}
+
+async function planFor(files: FileSet, entry: string, present: readonly string[], options: ReadOptions): Promise<Plan> {
+  if (INDEX_NAME.test(entry)) return planFromIndex(await readIndex(files, entry, options), present);
+  const shard = SHARD_NAME.exec(entry);
+  const findings: Finding[] = [];
+  for (const name of indexesFor(entry, present)) {
+    try {
+      const index = await readIndex(files, name, options);
+      if (index.shards.includes(entry)) return planFromIndex(index, present);
+    } catch (error) {
+      if (!(error instanceof CheckpointError)) throw error;
+      const severity = shard ? "error" : "warning";
+      const why = "the set is opened without it";
+      findings.push({ rule: "safetensors/bad-index", severity, message: error.message, why, part: name });
+    }
+  }
+  if (!shard) return { label: entry, names: [entry], missing: [], findings };
+  return planFromNames(entry, shard, present, findings);
+}
+
+function planFromIndex(index: SafetensorsIndex, present: readonly string[]): Plan {
+  const here = new Set(present);
+  // Shards in sub-folders are not in the list of the set; they are tried.
+  const gone = index.shards.filter((name) => !name.includes("/") && !here.has(name));
+  const missing = new Set(gone);
+  return {
+    label: index.name,
+    names: index.shards.filter((name) => !missing.has(name)),
+    missing: gone,
+    index,
+    findings: [],
+  };
+}
+
+function planFromNames(
+  entry: string,
+  shard: RegExpExecArray,
+  present: readonly string[],
+  findings: readonly Finding[],
+): Plan {
+  const [, prefix = "", number = "", total = "", suffix = ""] = shard;
+  const count = Number(total);
+  const nameOf = (i: number): string => `${prefix}${String(i).padStart(number.length, "0")}-of-${total}${suffix}`;
+  // Some writers count from 0.
+  const here = new Set(present);
+  const first = entry === nameOf(0) || here.has(nameOf(0)) ? 0 : 1;
+  if (count > MAX_SHARDS || Number(number) < first || Number(number) > first + count - 1) {
+    const message = `${quoted(entry)} calls itself part ${number} of ${total}; the file is shown alone`;
+    const why = `a set has 1 to ${grouped(MAX_SHARDS)} files, and no number above their count`;
+    return {
+      label: entry,
+      names: [entry],
+      missing: [],
+      findings: [...findings, { rule: "safetensors/shard-number", severity: "warning", message, why, part: entry }],
+    };
+  }
+  const names = Array.from({ length: count }, (_, i) => nameOf(first + i));
+  return {
+    label: entry,
+    names: names.filter((name) => name === entry || here.has(name)),
+    missing: names.filter((name) => name !== entry && !here.has(name)),
+    declaredParts: count,
+    findings,
+  };
+}
+
+/** Indexes that may list `entry`, the likeliest first: the one with its prefix. */
+function indexesFor(entry: string, present: readonly string[]): string[] {
+  const stem = entry.replace(SHARD_NAME, "$1").replace(/[_-]$/, "");
+  const indexes = present.filter((name) => INDEX_NAME.test(name));
+  return indexes.sort((a, b) => Number(b.startsWith(`${stem}.`)) - Number(a.startsWith(`${stem}.`)));
+}
+
+async function readIndex(files: FileSet, name: string, options: ReadOptions): Promise<SafetensorsIndex> {
+  const source = await files.open(name);
+  try {
+    if (source.sizeBytes > MAX_INDEX_BYTES) throw indexTooLarge(name, source.sizeBytes);
+    return parseIndexJson(await source.read(0, source.sizeBytes, options), name);
+  } finally {
+    await source.close();
+  }
+}
+
+interface ShardsRead {
+  readonly read: SafetensorsFile[];
+  readonly missing: string[];
+  readonly failed: { readonly name: string; readonly error: CheckpointError }[];
+}
+
+/** Reads the files, a few at a time; the answer is in the order of `names`. */
+async function readShards(files: FileSet, names: readonly string[], options: ReadOptions): Promise<ShardsRead> {
+  const limit = pLimit(SHARDS_AT_ONCE);
+  const outcomes = await Promise.all(
+    names.map((name) =>
+      limit(async () => {
+        options.signal?.throwIfAborted();
+        try {
+          return await readPart(files, name, options);
+        } catch (error) {
+          if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
+          return { name, error };
+        }
+      }),
+    ),
+  ).finally(() => limit.clearQueue());
+  const read: SafetensorsFile[] = [];
+  const missing: string[] = [];
+  const failed: { name: string; error: CheckpointError }[] = [];
+  for (const outcome of outcomes) {
+    if ("format" in outcome) read.push(outcome);
+    else if (outcome.error.code === "not-found" && names.length > 1) missing.push(outcome.name);
+    else failed.push(outcome);
+  }
+  return { read, missing, failed };
+}
+
+async function readPart(files: FileSet, name: string, options: ReadOptions): Promise<SafetensorsFile> {
+  const source = await files.open(name);
+  try {
+    // Under the name that the index uses, whatever the source calls itself.
+    return await readSafetensors({ ...bound(source), name }, options);
+  } finally {
+    await source.close();
+  }
+}
+
+function bound(source: Awaited<ReturnType<FileSet["open"]>>): typeof source {
+  const { name, sizeBytes } = source;
+  return { name, sizeBytes, read: (...args) => source.read(...args), close: () => source.close() };
+}
+
+async function readConfig(
+  files: FileSet,
+  name: string,
+  present: readonly string[],
+  options: ReadOptions,
+): Promise<{ config?: ModelConfig; findings: Finding[] }> {
+  if (!present.includes(name)) return { findings: [] };
+  const fault = (message: string): { findings: Finding[] } => ({
+    findings: [
+      {
+        rule: "safetensors/bad-config",
+        severity: "warning",
+        message,
+        why: "nothing is known of the model but its tensors",
+        part: name,
+      },
+    ],
+  });
+  try {
+    const source = await files.open(name);
+    try {
+      const { sizeBytes } = source;
+      if (sizeBytes > MAX_CONFIG_BYTES) {
+        return fault(
+          `${name} is ${grouped(sizeBytes)} bytes, above the limit of ${grouped(MAX_CONFIG_BYTES)}; it is not read`,
+        );
+      }
+      const text = new TextDecoder().decode(await source.read(0, sizeBytes, options));
+      const json: unknown = JSON.parse(text);
+      if (typeof json !== "object" || json === null || Array.isArray(json))
+        return fault(`${name} is not a JSON object`);
+      return { config: { file: name, json: json as JsonObject }, findings: [] };
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    if (error instanceof SyntaxError) return fault(`${name} is not JSON: ${error.message}`);
+    if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
+    return error.code === "not-found" ? { findings: [] } : fault(error.message);
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Metadata arrays: walked over when the header is read (a 150,000-token vocabulary costs a millisecond), decoded only
+ * when somebody asks, and then only the part that was asked for.
+ */
+import type { LazyArray, MetadataElement } from "../checkpoint/checkpoint.ts";
+import { CheckpointError } from "../errors.ts";
+import type { ByteSource } from "../source/byte-source.ts";
+import { MAX_ARRAY_DEPTH, MAX_NESTED_DECODE_BYTES, STRING_MARK_EVERY, WINDOW_BYTES } from "./limits.ts";
+import {
+  type Cursor,
+  decodeUtf8,
+  need,
+  newCursor,
+  readFixed,
+  readLength,
+  readU32,
+  Starved,
+  setWindow,
+  tell,
+  VALUE_TYPES,
+  type ValueType,
+} from "./values.ts";
+
+/** Where a walk over an array stands: one frame a nesting level, so that it can stop at a window's end and go on. */
+export interface ArrayWalk {
+  readonly elementType: ValueType;
+  readonly length: number;
+  /** Absolute offset of the first element. */
+  readonly start: number;
+  /** Absolute offsets of string 0, STRING_MARK_EVERY, 2 * STRING_MARK_EVERY … (arrays of strings only). */
+  readonly marks: number[];
+  readonly frames: { readonly type: ValueType; remaining: number }[];
+}
+
+/** Reads an array's element type and length, checks them against the bytes that are left, and starts a walk. */
+export function beginArray(cursor: Cursor, what: string): ArrayWalk {
+  const { type, length } = readArrayHead(cursor, what);
+  return { elementType: type, length, start: tell(cursor), marks: [], frames: [{ type, remaining: length }] };
+}
+
+function readArrayHead(cursor: Cursor, what: string): { type: ValueType; length: number } {
+  const at = tell(cursor);
+  need(cursor, cursor.narrow ? 8 : 12, what);
+  const typeId = readU32(cursor, what);
+  const type = VALUE_TYPES[typeId];
+  if (!type) {
+    throw new CheckpointError(
+      "invalid",
+      `${what} has element type ${typeId} at byte ${at.toLocaleString("en-US")}; GGUF knows 0 to 12`,
+      { file: cursor.file, offset: at },
+    );
+  }
+  const lengthBytes = cursor.narrow ? 4 : 8;
+  const smallest = type.name === "string" ? lengthBytes : type.name === "array" ? 4 + lengthBytes : type.bytes;
+  return { type, length: readLength(cursor, what, smallest) };
+}
+
+/**
+ * Steps over the elements as far as the window reaches.
+ * @throws {Starved} at the window's end; call again with the next window, which starts where the cursor stands
+ */
+export function walkArray(cursor: Cursor, walk: ArrayWalk, what: string): void {
+  const { frames } = walk;
+  let frame = frames.at(-1);
+  while (frame) {
+    if (frame.remaining === 0) {
+      frames.pop();
+    } else if (frame.type.bytes > 0) {
+      cursor.pos += frame.remaining * frame.type.bytes; // readArrayHead made sure that the file holds them
+      frame.remaining = 0;
+    } else if (frame.type.name === "string") {
+      walkStrings(cursor, walk, frame, what);
+    } else {
+      if (frames.length >= MAX_ARRAY_DEPTH) {
+        throw new CheckpointError(
+          "limit",
+          `${what} nests arrays deeper than ${MAX_ARRAY_DEPTH} levels at byte ${tell(cursor).toLocaleString("en-US")}; no model needs that`,
+          { file: cursor.file, offset: tell(cursor) },
+        );
+      }
+      const inner = readArrayHead(cursor, what);
+      frame.remaining--;
+      frames.push({ type: inner.type, remaining: inner.length });
+    }
+    frame = frames.at(-1);
+  }
+}
+
+/** The hot loop of the whole reader: a vocabulary is hundreds of thousands of these. */
+function walkStrings(cursor: Cursor, walk: ArrayWalk, frame: { remaining: number }, what: string): void {
+  const { bytes, view, littleEndian, narrow, start, fileSize } = cursor;
+  const lengthBytes = narrow ? 4 : 8;
+  const windowEnd = bytes.length - lengthBytes;
+  const top = walk.frames.length === 1;
+  const fileEnd = fileSize - start;
+  let { pos } = cursor;
+  let { remaining } = frame;
+  while (remaining > 0 && pos <= windowEnd) {
+    if (top && (walk.length - remaining) % STRING_MARK_EVERY === 0) walk.marks.push(start + pos);
+    let length = view.getUint32(littleEndian || narrow ? pos : pos + 4, littleEndian);
+    if (!narrow) {
+      const high = view.getUint32(littleEndian ? pos + 4 : pos, littleEndian);
+      if (high !== 0) length += high * 2 ** 32;
+    }
+    const next = pos + lengthBytes + length;
+    if (next > fileEnd) break; // the checked path below words the error
+    pos = next;
+    remaining--;
+  }
+  cursor.pos = pos;
+  frame.remaining = remaining;
+  if (remaining > 0) {
+    const index = (walk.length - remaining).toLocaleString("en-US");
+    const length = readLength(cursor, top ? `string ${index} of ${what}` : `a string of ${what}`);
+    cursor.pos += length;
+    frame.remaining--;
+  }
+}
+
+/** The finished walk as an array that decodes on demand from `source`. */
+export function lazyArray(source: ByteSource, walk: ArrayWalk, end: number, cursor: Cursor): LazyArray {
+  const { littleEndian, narrow } = cursor;
+  const { elementType, length, start, marks } = walk;
+
+  async function slice(from = 0, to = length): Promise<MetadataElement[]> {
+    const first = Math.max(0, Math.min(from, length));
+    const last = Math.max(first, Math.min(to, length));
+    if (first === last) return [];
+    const reader = newCursor(source.name, end);
+    reader.littleEndian = littleEndian;
+    reader.narrow = narrow;
+    if (elementType.bytes > 0) {
+      const { bytes: size } = elementType;
+      setWindow(reader, start + first * size, await source.read(start + first * size, (last - first) * size));
+      return decodeElements(reader, elementType, last - first);
+    }
+    if (elementType.name === "string") return sliceStrings(reader, first, last);
+    if (end - start > MAX_NESTED_DECODE_BYTES) {
+      throw new CheckpointError("limit", `a nested array of ${end - start} bytes is above ${MAX_NESTED_DECODE_BYTES}`, {
+        file: source.name,
+        offset: start,
+      });
+    }
+    setWindow(reader, start, await source.read(start, end - start));
+    return decodeElements(reader, elementType, last).slice(first);
+  }
+
+  async function sliceStrings(reader: Cursor, first: number, last: number): Promise<MetadataElement[]> {
+    const mark = Math.floor(first / STRING_MARK_EVERY);
+    let index = mark * STRING_MARK_EVERY;
+    let at = marks[mark] as number;
+    let wanted = at;
+    const values: MetadataElement[] = [];
+    while (index < last) {
+      const size = Math.min(end - at, Math.max(WINDOW_BYTES / 8, wanted - at));
+      setWindow(reader, at, await source.read(at, size));
+      try {
+        while (index < last) {
+          at = tell(reader);
+          const length = readLength(reader, "a string");
+          if (index >= first) {
+            need(reader, length, "a string");
+            values.push(decodeUtf8(reader.bytes.subarray(reader.pos, reader.pos + length)).text);
+          }
+          reader.pos += length;
+          index++;
+        }
+      } catch (signal) {
+        if (!(signal instanceof Starved)) throw signal;
+        wanted = signal.upTo;
+      }
+    }
+    return values;
+  }
+
+  return {
+    elementType: elementType.name,
+    length,
+    byteRange: { offset: start, length: end - start },
+    slice,
+    async at(index) {
+      return (await slice(index, index + 1))[0];
+    },
+  };
+}
+
+/** Decodes elements that lie whole in the window. */
+export function decodeElements(cursor: Cursor, type: ValueType, length: number, depth = 1): MetadataElement[] {
+  const values: MetadataElement[] = [];
+  for (let i = 0; i < length; i++) {
+    if (type.name === "string") {
+      const bytes = readLength(cursor, "a string");
+      need(cursor, bytes, "a string");
+      values.push(decodeUtf8(cursor.bytes.subarray(cursor.pos, cursor.pos + bytes)).text);
+      cursor.pos += bytes;
+    } else if (type.name === "array") {
+      if (depth >= MAX_ARRAY_DEPTH) throw new CheckpointError("limit", "arrays nest too deep", { file: cursor.file });
+      const inner = readArrayHead(cursor, "a nested array");
+      values.push(decodeElements(cursor, inner.type, inner.length, depth + 1));
+    } else {
+      need(cursor, type.bytes, "an array");
+      values.push(readFixed(cursor, type.name));
+    }
+  }
+  return values;
+}

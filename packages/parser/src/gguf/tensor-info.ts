@@ -1,0 +1,203 @@
+/**
+ * One record of the GGUF tensor table: name, dimensions, type, offset, with the checks of the reference reader.
+ *
+ * Specification: ggml docs/gguf.md, gguf_tensor_info_t. Offsets must equal the running sum of padded sizes, in file order
+ * (ggml/src/gguf.cpp); a gap, an overlap or a wrong alignment shows here.
+ */
+import { CheckpointError } from "../errors.ts";
+import type { FindingCollector } from "../findings.ts";
+import { GGML_MAX_DIMS, GGML_MAX_NAME_BYTES, MAX_DIMS, MAX_KEY_BYTES } from "./limits.ts";
+import { type GgmlType, ggmlType } from "./types.ts";
+import { type Cursor, formatU64, need, readLength, readName, readSize, readU32, readU64, tell } from "./values.ts";
+
+interface MutableTensorInfo {
+  name: string;
+  ne: readonly number[];
+  typeId: number;
+  elements: number;
+  sizeBytes: number;
+  offset: number;
+  headerOffset: number;
+}
+
+/** The table so far, and what the next record is checked against. */
+export interface TensorLayout {
+  readonly tensors: MutableTensorInfo[];
+  readonly names: Set<string>;
+  readonly findings: FindingCollector;
+  alignment?: number;
+  /** Where the next tensor's data must start, relative to the data section. */
+  nextOffset: number;
+  /** Tensors of a type without a known size: they get the room up to the next tensor. */
+  unsized?: MutableTensorInfo[];
+}
+
+const WHAT = "the tensor table";
+
+/** Reads one record. Nothing is noted before its last byte was there, so a starved record can be started again. */
+export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
+  const headerOffset = tell(cursor);
+  const nameBytes = readLength(cursor, "a tensor's name");
+  if (nameBytes > MAX_KEY_BYTES) {
+    throw new CheckpointError(
+      "limit",
+      `the name of tensor ${layout.tensors.length} at byte ${headerOffset.toLocaleString("en-US")} is ${nameBytes.toLocaleString("en-US")} bytes long; ggml allows ${GGML_MAX_NAME_BYTES}`,
+      { file: cursor.file, offset: headerOffset },
+    );
+  }
+  need(cursor, nameBytes, "a tensor's name");
+  const { text: name, valid } = readName(cursor, nameBytes);
+  const dimsOffset = tell(cursor);
+  const dims = readU32(cursor, WHAT);
+  if (dims > MAX_DIMS) {
+    throw new CheckpointError(
+      "invalid",
+      `tensor '${name}' claims ${dims.toLocaleString("en-US")} dimensions at byte ${dimsOffset.toLocaleString("en-US")}; ggml has at most ${GGML_MAX_DIMS}`,
+      { file: cursor.file, offset: dimsOffset },
+    );
+  }
+  need(cursor, dims * (cursor.narrow ? 4 : 8) + 12, WHAT);
+  const ne: number[] = [];
+  for (let i = 0; i < dims; i++) ne.push(readSize(cursor, WHAT));
+  const typeId = readU32(cursor, WHAT);
+  const offset = readU64(cursor, WHAT);
+
+  const type = ggmlType(typeId);
+  const tensor: MutableTensorInfo = { name, ne, typeId, elements: 0, sizeBytes: 0, offset, headerOffset };
+  measure(tensor, type, layout);
+  checkName(tensor, nameBytes, valid, layout);
+  if (dims > GGML_MAX_DIMS) {
+    complain(tensor, layout, "gguf/dimensions", `has ${dims} dimensions; ggml has at most ${GGML_MAX_DIMS}`);
+  }
+  checkOffset(tensor, layout);
+  layout.tensors.push(tensor);
+}
+
+/** Elements and bytes, exact or not at all. */
+function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: TensorLayout): void {
+  const { ne } = tensor;
+  let elements = 1;
+  for (const n of ne) elements *= n;
+  if (!ne.every(Number.isSafeInteger) || !Number.isSafeInteger(elements)) {
+    const shape = ne.map(formatU64).join(" x ");
+    complain(
+      tensor,
+      layout,
+      "gguf/shape-overflow",
+      `has shape ${shape}, too large to be real; it is left out of every count`,
+    );
+    return;
+  }
+  tensor.elements = elements;
+  if (type?.origin !== "mainline") nameForeignType(tensor, type, layout);
+  if (!type || type.blockElements === 0) {
+    layout.unsized ??= [];
+    layout.unsized.push(tensor);
+    return;
+  }
+  const row = ne[0] ?? 1;
+  if (row % type.blockElements !== 0) {
+    complain(
+      tensor,
+      layout,
+      "gguf/partial-block",
+      `is ${type.name} with rows of ${row.toLocaleString("en-US")}, not a multiple of its block of ${type.blockElements}`,
+    );
+  }
+  const rowBytes = type.rowMetaBytes + Math.ceil(row / type.blockElements) * type.blockBytes;
+  const sizeBytes = row === 0 ? 0 : rowBytes * (elements / row);
+  if (Number.isSafeInteger(sizeBytes)) {
+    tensor.sizeBytes = sizeBytes;
+  } else {
+    complain(
+      tensor,
+      layout,
+      "gguf/shape-overflow",
+      `needs ${formatU64(sizeBytes)} bytes, too many to be real; it is left out of every count`,
+    );
+    tensor.elements = 0;
+  }
+}
+
+function nameForeignType(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: TensorLayout): void {
+  const { typeId } = tensor;
+  if (type?.origin === "removed") {
+    layout.findings.add({
+      rule: "gguf/removed-type",
+      severity: "error",
+      message: `tensor '${tensor.name}' has type ${typeId} (${type.name}), which ggml has removed`,
+      why: "the file was made for an old llama.cpp; today's refuses it",
+      fix: type.instead ? `get the model as ${type.instead}` : "get the model in a current type",
+      tensor: tensor.name,
+      offset: tensor.headerOffset,
+    });
+  } else if (type) {
+    layout.findings.add({
+      rule: "gguf/fork-type",
+      severity: "warning",
+      message: `tensor '${tensor.name}' has type ${typeId} (${type.name}) of ${type.origin}`,
+      why: "llama.cpp itself refuses it",
+      fix: `run it with ${type.origin}, or get the model in a mainline type`,
+      tensor: tensor.name,
+      offset: tensor.headerOffset,
+    });
+  } else {
+    layout.findings.add({
+      rule: "gguf/unknown-type",
+      severity: "error",
+      message: `tensor '${tensor.name}' has type ${typeId}, which no known ggml has; its bytes are taken from the room it has`,
+      why: "its bits per weight can't be told from the header",
+      tensor: tensor.name,
+      offset: tensor.headerOffset,
+    });
+  }
+}
+
+function checkName(tensor: MutableTensorInfo, nameBytes: number, valid: boolean, layout: TensorLayout): void {
+  const { name } = tensor;
+  if (layout.names.has(name)) complain(tensor, layout, "gguf/duplicate-tensor", "stands twice in the table");
+  layout.names.add(name);
+  if (nameBytes > GGML_MAX_NAME_BYTES) {
+    complain(
+      tensor,
+      layout,
+      "gguf/long-tensor-name",
+      `has a name of ${nameBytes} bytes; ggml allows ${GGML_MAX_NAME_BYTES}`,
+    );
+  }
+  if (!valid) complain(tensor, layout, "gguf/invalid-utf8", "has a name that is not UTF-8", "warning");
+}
+
+function checkOffset(tensor: MutableTensorInfo, layout: TensorLayout): void {
+  const { alignment = 32, nextOffset } = layout;
+  const unsized = layout.unsized?.at(-1) === tensor;
+  if (tensor.offset !== nextOffset && !Number.isNaN(nextOffset)) {
+    complain(
+      tensor,
+      layout,
+      "gguf/tensor-offset",
+      `starts at byte ${formatU64(tensor.offset)} of the data; after the tensors before it, ${formatU64(nextOffset)} is due`,
+    );
+  }
+  const padded = Math.ceil(tensor.sizeBytes / alignment) * alignment;
+  // After a tensor of unknown size there is nothing to compare the next one with.
+  layout.nextOffset = unsized ? Number.NaN : tensor.offset + padded;
+  if (!Number.isSafeInteger(tensor.offset)) tensor.offset = Number.MAX_SAFE_INTEGER;
+}
+
+function complain(
+  tensor: MutableTensorInfo,
+  layout: TensorLayout,
+  rule: string,
+  problem: string,
+  severity: "error" | "warning" = "error",
+): void {
+  layout.findings.add({
+    rule,
+    severity,
+    message: `tensor '${tensor.name}' ${problem}`,
+    ...(severity === "error" && { why: "llama.cpp refuses the file" }),
+    tensor: tensor.name,
+    offset: tensor.headerOffset,
+  });
+}

@@ -1,0 +1,42 @@
+/** Bytes -> Checkpoint: the readers and writers of GGUF and safetensors. */
+
+export type {
+  ByteRange,
+  Checkpoint,
+  CheckpointFormat,
+  JsonObject,
+  JsonValue,
+  LazyArray,
+  MetadataElement,
+  MetadataEntry,
+  MetadataScalar,
+  ModelConfig,
+  Part,
+  ShardSet,
+  Tensor,
+  TensorType,
+} from "./checkpoint/checkpoint.ts";
+export { checkpointFromGguf } from "./checkpoint/from-gguf.ts";
+export { checkpointFromSafetensors } from "./checkpoint/from-safetensors.ts";
+export { openCheckpoint, openFileSet } from "./checkpoint/open.ts";
+export type { ErrorCode, Finding, Severity } from "./errors.ts";
+export { CheckpointError } from "./errors.ts";
+export { fileTypeLabel, labelFromFileName } from "./gguf/file-types.ts";
+export type { GgufFile, GgufMetadataEntry, GgufTensorInfo } from "./gguf/read.ts";
+export { readGguf } from "./gguf/read.ts";
+export { parseSplitName, splitFileName } from "./gguf/shards.ts";
+export type { GgmlType } from "./gguf/types.ts";
+export { GGML_TYPES, ggmlType } from "./gguf/types.ts";
+export type { GgufInput, GgufWriteOptions, GgufWriteTensor } from "./gguf/write.ts";
+export { ggufDataSize, writeGguf, writeGgufHeader } from "./gguf/write.ts";
+export type { GgufSplit } from "./gguf/write-split.ts";
+export { splitGguf } from "./gguf/write-split.ts";
+export type { GgufWriteArray, GgufWriteEntry } from "./gguf/write-values.ts";
+export { DTYPES, dtypeBits } from "./safetensors/dtypes.ts";
+export { readSafetensors } from "./safetensors/read.ts";
+export type { SafetensorsFile, SafetensorsTensor } from "./safetensors/types.ts";
+export type { TensorToWrite } from "./safetensors/write.ts";
+export { assembleSafetensors, writeIndexJson, writeSafetensors } from "./safetensors/write.ts";
+export type { ByteSource, FileEntry, FileSet, ReadOptions } from "./source/byte-source.ts";
+export { memoryFileSet, memorySource } from "./source/byte-source.ts";
+export { fileSource, localFolder } from "./source/file.ts";

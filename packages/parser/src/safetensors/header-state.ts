@@ -1,0 +1,66 @@
+/** What the header reader keeps while it goes, and what it says of keys and values wherever they stand. */
+import { addFinding, type FindingList, quoted } from "./findings.ts";
+import { type JsonCursor, nextByte, readString, skipValue, textAt } from "./json-cursor.ts";
+import type { SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
+
+export interface HeaderState {
+  readonly c: JsonCursor;
+  /** Absolute offset of the data. */
+  readonly dataStart: number;
+  readonly tensors: SafetensorsTensor[];
+  /** Name to place in `tensors`; -1 for an entry that was left out. */
+  readonly places: Map<string, number>;
+  readonly findings: FindingList;
+  readonly dtypes: Map<string, string>;
+  readonly shapes: (readonly number[] | undefined)[];
+  readonly dims: number[];
+  metadata: SafetensorsMetadata[];
+  metadataAt: number;
+  leftOut: number;
+}
+
+/** Reads a key; says so when it holds an escape that is no character. */
+export function readName(state: HeaderState): string {
+  const name = readString(state.c);
+  reportLoneSurrogate(state, name);
+  return name;
+}
+
+function reportLoneSurrogate(state: HeaderState, text: string): void {
+  const { c } = state;
+  if (c.loneSurrogateAt < 0) return;
+  addFinding(state.findings, {
+    rule: "safetensors/lone-surrogate",
+    severity: "error",
+    message: `half a surrogate pair in the string ${quoted(text)}, read as U+FFFD`,
+    why: "it is no Unicode character; the reference reader refuses the file",
+    offset: c.loneSurrogateAt,
+  });
+  c.loneSurrogateAt = -1;
+}
+
+/** Passes over a value that isn't used. */
+export function skip(state: HeaderState, depth: number): void {
+  const { c } = state;
+  nextByte(c);
+  const at = c.pos;
+  skipValue(c, depth);
+  if (c.loneSurrogateAt >= 0) reportLoneSurrogate(state, textAt(c, at, c.pos));
+}
+
+export function duplicateKey(state: HeaderState, key: string, at: number, earlier?: number): void {
+  const where = earlier === undefined ? `the second time at byte ${at}` : `at bytes ${earlier} and ${at}`;
+  addFinding(state.findings, {
+    rule: "safetensors/duplicate-key",
+    severity: "error",
+    message: `the key ${quoted(key)} stands twice, ${where}; the later one is used`,
+    why: "the format forbids it, and readers differ in which one they take",
+    fix: "write the file again with unique names",
+    offset: at,
+  });
+}
+
+export function aKind(kind: string): string {
+  if (kind === "null" || kind === "true" || kind === "false") return kind;
+  return kind === "object" || kind === "array" ? `an ${kind}` : `a ${kind}`;
+}

@@ -1,0 +1,31 @@
+/** Limits of the safetensors reader, in bytes or counts, each with the reason for it. */
+
+/** The reference reader refuses longer headers. Headers of real models are below 60 MB, with rare exceptions. */
+export const MAX_HEADER_BYTES = 100_000_000;
+
+/** The first read: 97 of 100 published files have a header below 100 kB, so one request is nearly always enough. */
+export const FIRST_WINDOW_BYTES = 128 * 1024;
+
+/** The length field before the header: a little-endian u64. */
+export const LENGTH_FIELD_BYTES = 8;
+
+/** Deepest nesting of lists and objects. The reference's JSON reader refuses the 128th level; ours too, and no deeper stack is used. */
+export const MAX_JSON_DEPTH = 127;
+
+/** The largest real index is about 60 MB (half a million tensors); the Hub's own client stops at 250 MB. */
+export const MAX_INDEX_BYTES = 250_000_000;
+
+/** The largest real sets have a few hundred files. Names of a set are derived from a number in a file name: it must not make millions. */
+export const MAX_SHARDS = 10_000;
+
+/** Real config.json files are below 1 MB; it is parsed whole. */
+export const MAX_CONFIG_BYTES = 10_000_000;
+
+/** Files opened at once: enough to hide latency, few enough for a shared connection. */
+export const SHARDS_AT_ONCE = 8;
+
+/** Findings kept of one rule, before the rest are only counted: a hostile header can break a rule once for each of a million tensors. */
+export const MAX_FINDINGS_PER_RULE = 100;
+
+/** Longest piece of a file's text quoted in a message. */
+export const MAX_QUOTED = 80;

@@ -1,0 +1,68 @@
+/**
+ * Where bytes come from: a file, a URL, a cache and memory all fit this interface.
+ * Behaviour (cache, coalescing, counting, abort) is added by wrapping a source, never by subclassing.
+ */
+
+import { CheckpointError } from "../errors.ts";
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ByteSource {
+  /** As the user knows it: a file name or a URL, used in messages. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /**
+   * The bytes `[offset, offset + length)`, cut at the end of the source: the answer is shorter than `length` only there.
+   * @throws {CheckpointError} `truncated` when the source ends before `sizeBytes`, `not-found` when it is gone.
+   */
+  read(offset: number, length: number, options?: ReadOptions): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A source over bytes that are already in memory. Reads are views, not copies. */
+export function memorySource(name: string, bytes: Uint8Array): ByteSource {
+  return {
+    name,
+    sizeBytes: bytes.length,
+    async read(offset, length) {
+      return bytes.subarray(Math.min(offset, bytes.length), Math.min(offset + length, bytes.length));
+    },
+    async close() {},
+  };
+}
+
+/** One file of a {@link FileSet}. */
+export interface FileEntry {
+  /** Path relative to the set, with forward slashes. */
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** A place that holds files by relative name: a local folder, a repo at one revision, memory. */
+export interface FileSet {
+  /** As the user knows it: a folder path, a repo id. */
+  readonly label: string;
+  /** Every file directly in the set (not in sub-folders), sorted by name. */
+  list(): Promise<readonly FileEntry[]>;
+  /** @throws {CheckpointError} `not-found` when the set has no such file. */
+  open(name: string): Promise<ByteSource>;
+}
+
+/** A file set over bytes in memory: tests, browsers, archives. */
+export function memoryFileSet(label: string, files: Readonly<Record<string, Uint8Array>>): FileSet {
+  return {
+    label,
+    async list() {
+      return Object.keys(files)
+        .sort()
+        .map((name) => ({ name, sizeBytes: (files[name] as Uint8Array).length }));
+    },
+    async open(name) {
+      const bytes = Object.hasOwn(files, name) ? files[name] : undefined;
+      if (!bytes) throw new CheckpointError("not-found", `${label} holds no file "${name}"`, { file: name });
+      return memorySource(name, bytes);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * A byte source over a local file, and a file set over a local folder. The only code of this package that touches the disk.
+ */
+import { type FileHandle, open, readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
+
+import { CheckpointError } from "../errors.ts";
+import type { ByteSource, FileSet } from "./byte-source.ts";
+
+/**
+ * Opens a file for ranged reads; the handle is held until `close`.
+ * @param name how messages call it; its base name unless told
+ * @throws {CheckpointError} `not-found` when there is no such file, or it is a folder
+ */
+export async function fileSource(path: string, name = basename(path)): Promise<ByteSource> {
+  let handle: FileHandle | undefined;
+  let sizeBytes: number;
+  try {
+    handle = await open(path, "r");
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw new CheckpointError("not-found", `${path} is not a file`, { file: name });
+    sizeBytes = stats.size;
+  } catch (cause) {
+    await handle?.close();
+    throw cause instanceof CheckpointError
+      ? cause
+      : new CheckpointError("not-found", openFailure(path, cause), { file: name, cause });
+  }
+  return {
+    name,
+    sizeBytes,
+    async read(offset, length, options) {
+      options?.signal?.throwIfAborted();
+      if (!handle) throw new CheckpointError("not-found", `${name} is closed already`, { file: name });
+      const wanted = Math.max(0, Math.min(length, sizeBytes - offset));
+      const bytes = new Uint8Array(wanted);
+      let done = 0;
+      while (done < wanted) {
+        const { bytesRead } = await handle.read(bytes, done, wanted - done, offset + done);
+        if (bytesRead === 0) break; // the file got shorter after it was opened; the reader words it
+        done += bytesRead;
+      }
+      return done === wanted ? bytes : bytes.subarray(0, done);
+    },
+    async close() {
+      const closing = handle;
+      handle = undefined;
+      await closing?.close();
+    },
+  };
+}
+
+/** Plain words for the errors of the file system that people meet. */
+const OPEN_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EISDIR: "it is a folder",
+  ELOOP: "its links go in a circle",
+  EMFILE: "too many files are open; raise the limit (ulimit -n)",
+};
+
+function openFailure(path: string, cause: unknown): string {
+  const code = (cause as NodeJS.ErrnoException)?.code ?? "";
+  return `cannot open ${path}: ${OPEN_FAILURES[code] ?? code ?? String(cause)}`;
+}
+
+/** The files of one local folder. */
+export function localFolder(path: string): FileSet {
+  return {
+    label: path,
+    async list() {
+      const entries = await readdir(path, { withFileTypes: true });
+      const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
+      const sized = await Promise.all(
+        files.map(async (name) => {
+          // A dangling link (an incomplete cache snapshot) is no file.
+          const stats = await stat(join(path, name)).catch(() => undefined);
+          return stats?.isFile() ? [{ name, sizeBytes: stats.size }] : [];
+        }),
+      );
+      return sized.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    open: (name) => fileSource(join(path, name), name),
+  };
+}
