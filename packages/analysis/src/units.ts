@@ -2,6 +2,8 @@
  * Numbers for people. Counts and bytes in SI (1 GB = 10^9 bytes, as disks and the Hub print them); three significant digits.
  */
 
+import { grouped } from "@checkpoint-inspect/parser";
+
 const COUNT_UNITS = ["", " K", " M", " B", " T"] as const;
 const BYTE_UNITS = [" B", " kB", " MB", " GB", " TB", " PB"] as const;
 
@@ -30,7 +32,7 @@ export function formatBytes(bytes: number): string {
 
 /** 1720574976 -> "1,720,574,976". */
 export function formatExact(value: number): string {
-  return value.toLocaleString("en-US");
+  return grouped(value);
 }
 
 /** 0.1808 -> "18.1%"; what is there but below a tenth of a percent is "<0.1%", never "0.0%". */

@@ -1,42 +1,45 @@
-/**
- * Collects findings while a file is read: all of them, but at most a few dozen of one rule, so that a file with half a
- * million broken tensors gives a page and not a gigabyte.
- */
-import type { Finding } from "./errors.ts";
+/** A list of findings that keeps the first of each rule and counts the rest, so that a hostile file can't flood it. */
+import type { Finding, Severity } from "./errors.ts";
+import { grouped } from "./words.ts";
 
-/** Findings of one rule that are kept one by one; the rest is counted. A person reads the first few. */
-export const MAX_FINDINGS_PER_RULE = 25;
+/** Findings of one rule that are kept one by one. A person reads the first few; a file may have half a million. */
+export const MAX_FINDINGS_PER_RULE = 100;
 
-export interface FindingCollector {
-  add(finding: Finding): void;
-  list(): Finding[];
+export interface FindingList {
+  /** Name of the file, written into every finding that names none. */
+  readonly part: string | undefined;
+  readonly kept: Finding[];
+  readonly counts: Map<string, { count: number; worst: Severity }>;
 }
 
-/** @param part name of the file, written into every finding that names none */
-export function findingCollector(part?: string): FindingCollector {
-  const kept: Finding[] = [];
-  const counts = new Map<string, number>();
-  return {
-    add(finding) {
-      const count = (counts.get(finding.rule) ?? 0) + 1;
-      counts.set(finding.rule, count);
-      if (count > MAX_FINDINGS_PER_RULE) return;
-      kept.push(part === undefined || finding.part !== undefined ? finding : { ...finding, part });
-    },
-    list() {
-      const list = [...kept];
-      for (const [rule, count] of counts) {
-        if (count <= MAX_FINDINGS_PER_RULE) continue;
-        const like = kept.findLast((finding) => finding.rule === rule) as Finding;
-        const more = (count - MAX_FINDINGS_PER_RULE).toLocaleString("en-US");
-        list.push({
-          rule,
-          severity: like.severity,
-          message: `and ${more} more of the same kind`,
-          ...(part && { part }),
-        });
-      }
-      return list;
-    },
-  };
+export function findingList(part?: string): FindingList {
+  return { part, kept: [], counts: new Map() };
+}
+
+const WEIGHT = { note: 0, warning: 1, error: 2 } satisfies Record<Severity, number>;
+
+export function addFinding(list: FindingList, finding: Finding): void {
+  const seen = list.counts.get(finding.rule);
+  if (!seen) list.counts.set(finding.rule, { count: 1, worst: finding.severity });
+  else {
+    seen.count++;
+    if (WEIGHT[finding.severity] > WEIGHT[seen.worst]) seen.worst = finding.severity;
+    if (seen.count > MAX_FINDINGS_PER_RULE) return;
+  }
+  const { part } = list;
+  list.kept.push(part === undefined || finding.part !== undefined ? finding : { ...finding, part });
+}
+
+/** The findings, with one line for each rule that had more than the list keeps. */
+export function listedFindings({ part, kept, counts }: FindingList): Finding[] {
+  const more = [...counts].filter(([, { count }]) => count > MAX_FINDINGS_PER_RULE);
+  return [
+    ...kept,
+    ...more.map(([rule, { count, worst }]) => ({
+      rule,
+      severity: worst,
+      message: `${grouped(count - MAX_FINDINGS_PER_RULE)} more of ${rule}, not listed`,
+      ...(part !== undefined && { part }),
+    })),
+  ];
 }

@@ -40,3 +40,4 @@ export { assembleSafetensors, writeIndexJson, writeSafetensors } from "./safeten
 export type { ByteSource, FileEntry, FileSet, ReadOptions } from "./source/byte-source.ts";
 export { memoryFileSet, memorySource } from "./source/byte-source.ts";
 export { fileSource, localFolder } from "./source/file.ts";
+export { grouped } from "./words.ts";

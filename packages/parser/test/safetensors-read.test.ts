@@ -4,7 +4,7 @@ import { parseSafetensorsMetadata } from "@huggingface/hub";
 import { expect, it } from "vitest";
 import { describeReal, listReal, readRealJson, realData } from "../../../test-support/real-data.ts";
 import type { CheckpointError, Finding, Severity } from "../src/errors.ts";
-import { MAX_FINDINGS_PER_RULE } from "../src/safetensors/limits.ts";
+import { MAX_FINDINGS_PER_RULE } from "../src/findings.ts";
 import { readSafetensors, type SafetensorsFile } from "../src/safetensors/read.ts";
 import { assembleSafetensors, writeSafetensors } from "../src/safetensors/write.ts";
 import { type ByteSource, memorySource } from "../src/source/byte-source.ts";

@@ -4,7 +4,7 @@ import { type Checkpoint, CheckpointError, openCheckpoint } from "@checkpoint-in
 
 import { print, type Style, terminalStyle } from "../terminal.ts";
 import { jsonText } from "../views/json.ts";
-import { safe } from "../views/text.ts";
+import { safe, withWideText } from "../views/text.ts";
 
 export interface CommonFlags {
   readonly target: string;
@@ -60,7 +60,7 @@ export async function runOn(
     };
     const { error } = checkpoint;
     if (error) complain(error, flags);
-    await print(flags.json ? jsonText(await json(opened)) : await text(opened));
+    await print(flags.json ? jsonText(await json(opened)) : await withWideText(() => text(opened)));
   } finally {
     await checkpoint.close();
   }

@@ -1,4 +1,5 @@
 /** `inspect meta <target> [key]`: metadata with value types; one key whole. */
+import { formatExact } from "@checkpoint-inspect/analysis";
 import type { MetadataElement, MetadataEntry } from "@checkpoint-inspect/parser";
 
 import type { Style } from "../terminal.ts";
@@ -17,7 +18,7 @@ export interface MetaRow {
 export const PREVIEW_ELEMENTS = PREVIEW;
 
 export function typeName({ type, value }: MetadataEntry): string {
-  return typeof value === "object" ? `${value.elementType}[${value.length.toLocaleString("en-US")}]` : type;
+  return typeof value === "object" ? `${value.elementType}[${formatExact(value.length)}]` : type;
 }
 
 export function metaView(rows: readonly MetaRow[], style: Style): string {
@@ -77,7 +78,7 @@ export function valueView(
   if (left > 0)
     lines.push(
       style.color.dim(
-        `${left.toLocaleString("en-US")} more of ${value.length.toLocaleString("en-US")}; --from and --limit move on, --limit 0 shows all`,
+        `${formatExact(left)} more of ${formatExact(value.length)}; --from and --limit move on, --limit 0 shows all`,
       ),
     );
   return lines.join("\n");

@@ -5,9 +5,6 @@
  * other invisible characters are made visible (`\x1b`, `\u202e`) before they are printed, so that no file can move the
  * cursor, colour the screen or show one name and mean another.
  */
-import cliTruncate from "cli-truncate";
-import stringWidth from "string-width";
-
 /** Controls, format characters (bidi marks, zero width, tags), lone surrogates, line and paragraph separators. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 /** The same, but line breaks and tabs stay: for text that is shown over several lines. */
@@ -33,16 +30,59 @@ export function safeBlock(text: string): string {
   return text.replace(/\r\n/g, "\n").replace(UNSAFE_IN_BLOCK, escapeCharacter);
 }
 
-const PLAIN_ASCII = /^[\x20-\x7e]*$/;
+/** ASCII and the glyphs that we draw with: one column a character, which needs no tables to know. */
+const NARROW = /^[\x20-\x7e\u00b7\u2014\u2026\u2500\u2588-\u258f]*$/;
+
+interface WideText {
+  readonly stringWidth: typeof import("string-width").default;
+  readonly cliTruncate: typeof import("cli-truncate").default;
+}
+
+let wideText: WideText | undefined;
+
+/** Text beyond {@link NARROW} was measured before {@link loadWideText}; load it and render again. */
+export class WideTextNeeded extends Error {}
+
+/** Loads what measures any text: Unicode's tables and a segmenter, which take longer than reading a header. */
+export async function loadWideText(): Promise<void> {
+  const [{ default: stringWidth }, { default: cliTruncate }] = await Promise.all([
+    import("string-width"),
+    import("cli-truncate"),
+  ]);
+  wideText = { stringWidth, cliTruncate };
+}
+
+/** Renders, and when the text turns out to need it, loads the tables and renders again. */
+export async function withWideText(render: () => string | Promise<string>): Promise<string> {
+  try {
+    return await render();
+  } catch (error) {
+    if (!(error instanceof WideTextNeeded)) throw error;
+    await loadWideText();
+    return render();
+  }
+}
+
+function wide(): WideText {
+  if (!wideText) throw new WideTextNeeded();
+  return wideText;
+}
 
 /** Columns that a string takes on the screen, colour codes aside. */
 export function width(text: string): number {
-  return PLAIN_ASCII.test(text) ? text.length : stringWidth(text);
+  return NARROW.test(text) ? text.length : wide().stringWidth(text);
 }
 
+const ELLIPSIS = "\u2026";
+
 /** Cuts to a number of columns, with an ellipsis where something is lost. */
-export function cut(text: string, columns: number, position: "start" | "middle" | "end" = "end"): string {
-  return width(text) <= columns ? text : cliTruncate(text, Math.max(1, columns), { position });
+export function cut(text: string, columns: number, position: "middle" | "end" = "end"): string {
+  const room = Math.max(1, columns);
+  if (!NARROW.test(text)) return wide().cliTruncate(text, room, { position });
+  if (text.length <= room) return text;
+  if (position === "end") return text.slice(0, room - 1) + ELLIPSIS;
+  const head = Math.floor(room / 2);
+  return text.slice(0, head) + ELLIPSIS + text.slice(text.length - (room - head - 1));
 }
 
 export function padEnd(text: string, columns: number): string {

@@ -1,11 +1,13 @@
 /**
- * Roles from Hugging Face tensor names (safetensors, PyTorch): the small engine that reads the tables of `hf-rules*.ts`.
+ * Roles from Hugging Face tensor names (safetensors, PyTorch). The knowledge is in the tables of `hf-rules*.ts`; a new
+ * architecture is a row there. `hf-name.ts` takes a name apart, `hf-place.ts` finds its stack, `hf-verdict.ts` asks the
+ * tables, and here the answers are kept.
  *
  * A checkpoint of 75,000 tensors has a few dozen kinds of names. Names are therefore reduced to a pattern in one pass
  * (whole-number segments become a mark), and the rules are asked once a pattern; a name costs little more than a lookup.
  * Indices come from the numbers, so they never enter the rules.
  */
-import { isNumber, MAX_INDEX_DIGITS, type NameParts, takeApart } from "./hf-name.ts";
+import { isNumber, MAX_INDEX_DIGITS, MAX_SEGMENTS, type NameParts, takeApart } from "./hf-name.ts";
 import { locate } from "./hf-place.ts";
 import { PAYLOADS, QUANT_SIDE, TEXT_PREFIXES } from "./hf-rules-names.ts";
 import { mtpVerdict, type Verdict, verdictAt } from "./hf-verdict.ts";
@@ -36,6 +38,7 @@ function planOf(parts: NameParts): Plan {
     place.kind === "text" &&
     place.stack === "text" &&
     parts.layerAt > 0 &&
+    parts.segments.length <= MAX_SEGMENTS &&
     parts.segments.slice(0, parts.layerAt - 1).every((segment) => TEXT_PREFIXES.has(segment));
   const isAside = verdict.bucket === "quant-side" || verdict.part.startsWith("lora.");
   let aboveText: (() => Verdict) | undefined;

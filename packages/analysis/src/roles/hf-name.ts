@@ -4,6 +4,8 @@
 import { EXPERT_LISTS, LAYER_LISTS, PAYLOADS, SINGLE_LAYERS, WRAPPERS } from "./hf-rules-names.ts";
 import type { RoleFacts } from "./role.ts";
 
+/** Real names have fewer than twenty segments. A longer one is no tensor of a known model, and matching it would cost. */
+export const MAX_SEGMENTS = 64;
 /** Longer digit runs are no index; they would lose precision as numbers. */
 export const MAX_INDEX_DIGITS = 9;
 
@@ -85,9 +87,9 @@ export function cutEnding(path: readonly string[]): { path: readonly string[]; b
   }
   if (last === "weight" || last === "weight_g" || last === "weight_v")
     return { path: path.slice(0, -1), bias: false, cut: 1 };
-  // TensorFlow's names of a norm's two vectors; `.scale` is JAX's. Elsewhere `beta` may be an activation's parameter.
   // MLX writes `.biases` beside `.scales`; what comes here has no such neighbour.
   if (last === "biases") return { path: path.slice(0, -1), bias: true, cut: 1 };
+  // TensorFlow's names of a norm's two vectors; `.scale` is JAX's. Elsewhere `beta` may be an activation's parameter.
   const ofNorm = /norm|^ln/i.test(owner);
   if (last === "bias" || (last === "beta" && ofNorm)) return { path: path.slice(0, -1), bias: true, cut: 1 };
   if ((last === "gamma" || last === "scale") && ofNorm) return { path: path.slice(0, -1), bias: false, cut: 1 };

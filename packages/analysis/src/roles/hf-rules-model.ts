@@ -90,7 +90,8 @@ const EMBEDDINGS: readonly HfRuleTable[] = [
     ["feature_projection.projection", "patch"],
     ["controlnet_cond_embedding *", "patch"],
     ["adapter.conv_in", "patch"],
-    ["patch_conv|conv1|conv2", "patch"],
+    ["encoder.conv1|conv2", "patch"],
+    ["patch_conv", "patch"],
 
     ["embed_tokens|tok_embeddings|word_embeddings|word_embedding|token_embedding|wte|embed_in|codec_embed", "token"],
     ["^embed|emb|embedding|shared|in_out_embed", "token"],
@@ -129,7 +130,7 @@ const REST: readonly HfRuleTable[] = [
     ["adaLN_modulation|scale_shift_table", "modulation"],
     ["norm_out|double_stream_modulation_*|single_stream_modulation|adaln_single.linear", "modulation"],
     ["norm_out.linear_1|linear_2", "modulation"],
-    ["conv_in|quant_conv|post_quant_conv|preprocess_conv|postprocess_conv|in_conv", "conv"],
+    ["conv*|*_conv", "conv"],
     ["controlnet_down_blocks|controlnet_mid_block", "conv"],
     ["first_stage_model|adapter *", "conv"],
     ["act|activation_post.alpha|beta", "activation", { bias: false }],
@@ -154,7 +155,7 @@ export const TOWER_TABLES: readonly HfRuleTable[] = [
   table("embedding", [
     ["patch_embed|patch_embedding|patch_embeddings|embeddings.proj|linear|projection", "patch"],
     ["patch_embed|patch_embedding|patch_embeddings", "patch"],
-    ["conv2d1|conv2d2|conv2d3|conv_out|input_linear", "patch"],
+    ["conv1|conv2|conv2d1|conv2d2|conv2d3|conv_out|input_linear", "patch"],
     ["encoder_embedding.global_mean|global_invstd", "patch"],
     ["embed.out", "patch"],
     ["audio_bos_eos_token", "special"],

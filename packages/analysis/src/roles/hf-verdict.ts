@@ -2,15 +2,12 @@
  * What a Hugging Face tensor is, from its name taken apart: the order in which the rule tables of `hf-rules*.ts` are asked.
  */
 import { type CompiledRule, candidates, compileTables, matches, type RuleSet, ruleSet } from "./hf-match.ts";
-import { askSibling, cutEnding, hasSibling, isNumber, type NameParts } from "./hf-name.ts";
+import { askSibling, cutEnding, hasSibling, isNumber, MAX_SEGMENTS, type NameParts } from "./hf-name.ts";
 import type { Place } from "./hf-place.ts";
 import { BIAS_TABLES, LAYER_TABLES } from "./hf-rules-layer.ts";
 import { MODEL_TABLES, TOWER_TABLES } from "./hf-rules-model.ts";
 import { LORA_ALPHA_SIBLINGS, LORA_PREFIXES, LORA_WORDS, MTP_LEAVES, QUANT_SIDE, TOWERS } from "./hf-rules-names.ts";
 import type { Bucket } from "./role.ts";
-
-/** Real names have fewer than twenty segments. A longer one is no tensor of a known model, and matching it would cost. */
-const MAX_SEGMENTS = 64;
 
 interface Rules {
   readonly bias: RuleSet;
@@ -95,9 +92,9 @@ function loraPart(segments: readonly string[]): string | undefined {
     const segment = segments[i] ?? "";
     const part = LORA_WORDS.get(segment) ?? LORA_PREFIXES.find(([prefix]) => segment.startsWith(prefix))?.[1];
     if (part) return part;
-    // The first diffusers adapters: `to_q_lora.down.weight`. RWKV-7's `w_lora.lora.0` has no such segment after it.
+    // Older diffusers adapters: `to_q_lora.down`, `to_q.lora.down`. RWKV-7's `w_lora.lora.0` is followed by a number.
     const next = segments[i + 1];
-    if (segment.endsWith("_lora") && (next === "up" || next === "down")) return `lora.lora_${next}`;
+    if (/(^|_)lora$/.test(segment) && (next === "up" || next === "down")) return `lora.lora_${next}`;
   }
   return undefined;
 }

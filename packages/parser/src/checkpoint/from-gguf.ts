@@ -3,10 +3,11 @@
  * the parts of a split set are joined and compared with what they say of each other.
  */
 import type { CheckpointError, Finding } from "../errors.ts";
-import { findingCollector } from "../findings.ts";
+import { addFinding, findingList, listedFindings } from "../findings.ts";
 import type { GgufFile } from "../gguf/read.ts";
 import { splitKeys } from "../gguf/shards.ts";
 import { ggmlType } from "../gguf/types.ts";
+import { quoted } from "../words.ts";
 import type { Checkpoint, MetadataEntry, Tensor } from "./checkpoint.ts";
 
 export interface GgufSet {
@@ -78,10 +79,10 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
 
 /** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */
 function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] {
-  const findings = findingCollector();
+  const findings = findingList();
   const { files, missing = [], declaredParts = files.length } = set;
   for (const name of missing) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/missing-part",
       severity: "error",
       message: `part ${name} is missing; ${files.length} of ${declaredParts} parts are here`,
@@ -94,10 +95,10 @@ function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] 
   for (const { name, part } of tensors) {
     const before = byName.get(name);
     if (before !== undefined && before !== part) {
-      findings.add({
+      addFinding(findings, {
         rule: "gguf/duplicate-tensor",
         severity: "error",
-        message: `tensor '${name}' stands in ${files[before]?.name} and in ${files[part]?.name}`,
+        message: `tensor ${quoted(name)} stands in ${files[before]?.name} and in ${files[part]?.name}`,
         why: "llama.cpp refuses the set",
         tensor: name,
         part: files[part]?.name ?? "",
@@ -108,7 +109,7 @@ function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] 
   for (const file of files) {
     const { count } = splitKeys(file);
     if (count !== undefined && count !== declaredParts) {
-      findings.add({
+      addFinding(findings, {
         rule: "gguf/split-count",
         severity: "error",
         message: `${file.name} says split.count = ${count}, but the set has ${declaredParts} parts`,
@@ -118,12 +119,12 @@ function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] 
   }
   const declared = splitKeys(files[0] as GgufFile).tensors;
   if (declared !== undefined && declared !== tensors.length && missing.length === 0) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/split-tensors",
       severity: "error",
       message: `split.tensors.count is ${declared}, but the parts hold ${tensors.length} tensors`,
       why: "llama.cpp refuses the set",
     });
   }
-  return findings.list();
+  return listedFindings(findings);
 }

@@ -3,8 +3,9 @@
  * Pure: nothing is opened. Sizes in bytes.
  */
 import type { CheckpointError, Finding } from "../errors.ts";
-import { addFinding, type FindingList, findingList, grouped, listedFindings, quoted } from "../safetensors/findings.ts";
+import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
 import type { SafetensorsFile, SafetensorsIndex, SafetensorsTensor } from "../safetensors/types.ts";
+import { grouped, quoted } from "../words.ts";
 import type { Checkpoint, MetadataEntry, ModelConfig, Part, Tensor } from "./checkpoint.ts";
 
 export interface SafetensorsParts {

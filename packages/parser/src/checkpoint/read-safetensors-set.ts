@@ -4,12 +4,12 @@
  */
 import pLimit from "p-limit";
 import { CheckpointError, type Finding } from "../errors.ts";
-import { grouped, quoted } from "../safetensors/findings.ts";
 import { INDEX_NAME, indexTooLarge, naturalOrder, parseIndexJson } from "../safetensors/index-json.ts";
 import { MAX_CONFIG_BYTES, MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
 import { readSafetensors } from "../safetensors/read.ts";
 import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
+import { grouped, quoted } from "../words.ts";
 import type { Checkpoint, JsonObject, ModelConfig } from "./checkpoint.ts";
 import { checkpointFromSafetensors, unreadableShard } from "./from-safetensors.ts";
 

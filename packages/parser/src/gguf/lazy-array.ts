@@ -5,6 +5,7 @@
 import type { LazyArray, MetadataElement } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
 import type { ByteSource } from "../source/byte-source.ts";
+import { grouped } from "../words.ts";
 import { MAX_ARRAY_DEPTH, MAX_NESTED_DECODE_BYTES, STRING_MARK_EVERY, WINDOW_BYTES } from "./limits.ts";
 import {
   type Cursor,
@@ -46,7 +47,7 @@ function readArrayHead(cursor: Cursor, what: string): { type: ValueType; length:
   if (!type) {
     throw new CheckpointError(
       "invalid",
-      `${what} has element type ${typeId} at byte ${at.toLocaleString("en-US")}; GGUF knows 0 to 12`,
+      `${what} has element type ${typeId} at byte ${grouped(at)}; GGUF knows 0 to 12`,
       { file: cursor.file, offset: at },
     );
   }
@@ -74,7 +75,7 @@ export function walkArray(cursor: Cursor, walk: ArrayWalk, what: string): void {
       if (frames.length >= MAX_ARRAY_DEPTH) {
         throw new CheckpointError(
           "limit",
-          `${what} nests arrays deeper than ${MAX_ARRAY_DEPTH} levels at byte ${tell(cursor).toLocaleString("en-US")}; no model needs that`,
+          `${what} nests arrays deeper than ${MAX_ARRAY_DEPTH} levels at byte ${grouped(tell(cursor))}; no model needs that`,
           { file: cursor.file, offset: tell(cursor) },
         );
       }
@@ -110,7 +111,7 @@ function walkStrings(cursor: Cursor, walk: ArrayWalk, frame: { remaining: number
   cursor.pos = pos;
   frame.remaining = remaining;
   if (remaining > 0) {
-    const index = (walk.length - remaining).toLocaleString("en-US");
+    const index = grouped(walk.length - remaining);
     const length = readLength(cursor, top ? `string ${index} of ${what}` : `a string of ${what}`);
     cursor.pos += length;
     frame.remaining--;

@@ -10,9 +10,10 @@
  */
 import type { LazyArray, MetadataScalar } from "../checkpoint/checkpoint.ts";
 import { CheckpointError, type Finding } from "../errors.ts";
-import { type FindingCollector, findingCollector } from "../findings.ts";
+import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, sniff } from "../source/sniff.ts";
+import { grouped, quoted } from "../words.ts";
 import { type ArrayWalk, beginArray, decodeElements, lazyArray, walkArray } from "./lazy-array.ts";
 import {
   EAGER_ARRAY_BYTES,
@@ -91,7 +92,7 @@ const NEWEST_VERSION = 3;
 /** What the core has read so far; it goes on from here with each window. */
 interface Progress {
   readonly source: ByteSource;
-  readonly findings: FindingCollector;
+  readonly findings: FindingList;
   version: number;
   tensorCount: number;
   metadataCount: number;
@@ -109,7 +110,7 @@ interface Progress {
  */
 export async function readGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufFile> {
   const cursor = newCursor(source.name, source.sizeBytes);
-  const findings = findingCollector(source.name);
+  const findings = findingList(source.name);
   const progress: Progress = {
     source,
     findings,
@@ -167,7 +168,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     dataOffset,
     metadata,
     tensors,
-    findings: findings.list(),
+    findings: listedFindings(findings),
     ...(error && { error }),
   };
 }
@@ -236,7 +237,7 @@ function readHead(cursor: Cursor, progress: Progress): void {
   checkCount(cursor, progress.metadataCount, "metadata entries", cursor.narrow ? 9 : 13, progress.metadataCount);
   progress.headRead = true;
   if (version === 1) {
-    progress.findings.add({
+    addFinding(progress.findings, {
       rule: "gguf/version-1",
       severity: "warning",
       message: "GGUF version 1, written before November 2023",
@@ -253,8 +254,8 @@ function checkCount(cursor: Cursor, count: number, what: string, smallest: numbe
   if (remaining * smallest <= left) return;
   throw new CheckpointError(
     "limit",
-    `the header claims ${formatU64(count)} ${what}, but the ${left.toLocaleString("en-US")} bytes that follow hold at most ` +
-      `${Math.floor(left / smallest).toLocaleString("en-US")}; the file is cut off or damaged`,
+    `the header claims ${formatU64(count)} ${what}, but the ${grouped(left)} bytes that follow hold at most ` +
+      `${grouped(Math.floor(left / smallest))}; the file is cut off or damaged`,
     { file: cursor.file, offset: what === "tensors" ? 8 : cursor.narrow ? 12 : 16 },
   );
 }
@@ -267,25 +268,25 @@ function readEntry(cursor: Cursor, progress: Progress): void {
   if (keyBytes > MAX_KEY_BYTES) {
     throw new CheckpointError(
       "limit",
-      `the key of metadata entry ${index} at byte ${headerOffset.toLocaleString("en-US")} is ${keyBytes.toLocaleString("en-US")} bytes long; ` +
-        `the format allows ${SPEC_MAX_KEY_BYTES.toLocaleString("en-US")}`,
+      `the key of metadata entry ${index} at byte ${grouped(headerOffset)} is ${grouped(keyBytes)} bytes long; ` +
+        `the format allows ${grouped(SPEC_MAX_KEY_BYTES)}`,
       { file: cursor.file, offset: headerOffset },
     );
   }
   need(cursor, keyBytes, `the key of metadata entry ${index}`);
   const { text: key, valid } = readName(cursor, keyBytes);
   const typeOffset = tell(cursor);
-  const typeId = readU32(cursor, `the type of ${quote(key)}`);
+  const typeId = readU32(cursor, `the type of ${quoted(key)}`);
   const type = VALUE_TYPES[typeId];
   if (!type) {
     throw new CheckpointError(
       "invalid",
-      `metadata ${quote(key)} has value type ${typeId} at byte ${typeOffset.toLocaleString("en-US")}; GGUF knows 0 to 12`,
+      `metadata ${quoted(key)} has value type ${typeId} at byte ${grouped(typeOffset)}; GGUF knows 0 to 12`,
       { file: cursor.file, offset: typeOffset },
     );
   }
   if (type.name === "array") {
-    const walk = beginArray(cursor, `metadata array ${quote(key)}`);
+    const walk = beginArray(cursor, `metadata array ${quoted(key)}`);
     // Small arrays are decoded from the window, so it has to hold them.
     if (walk.length <= EAGER_ARRAY_LENGTH) {
       need(cursor, Math.min(EAGER_ARRAY_BYTES, cursor.fileSize - walk.start), "a small array");
@@ -298,10 +299,10 @@ function readEntry(cursor: Cursor, progress: Progress): void {
     type.name === "string" ? readText(cursor, progress, key) : readScalar(cursor, type.name, type.bytes, key);
   noteKey(progress, key, keyBytes, valid, headerOffset);
   if (type.name === "bool" && (cursor.bytes[cursor.pos - 1] as number) > 1) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/bool-value",
       severity: "note",
-      message: `${quote(key)} is a bool of value ${cursor.bytes[cursor.pos - 1]}; the format knows 0 and 1, and readers take it as true`,
+      message: `${quoted(key)} is a bool of value ${cursor.bytes[cursor.pos - 1]}; the format knows 0 and 1, and readers take it as true`,
       offset: headerOffset,
     });
   }
@@ -309,32 +310,32 @@ function readEntry(cursor: Cursor, progress: Progress): void {
 }
 
 function readScalar(cursor: Cursor, type: ValueTypeName, bytes: number, key: string): MetadataScalar {
-  need(cursor, bytes, `the value of ${quote(key)}`);
+  need(cursor, bytes, `the value of ${quoted(key)}`);
   return readFixed(cursor, type);
 }
 
 function readText(cursor: Cursor, progress: Progress, key: string): string {
   const offset = tell(cursor);
-  const length = readLength(cursor, `the value of ${quote(key)}`);
+  const length = readLength(cursor, `the value of ${quoted(key)}`);
   const inline = Math.min(length, MAX_INLINE_STRING_BYTES);
-  need(cursor, inline, `the value of ${quote(key)}`);
+  need(cursor, inline, `the value of ${quoted(key)}`);
   const { text, valid } = decodeUtf8(cursor.bytes.subarray(cursor.pos, cursor.pos + inline));
   cursor.pos += length;
   if (inline < length) {
     const refused = length > REFERENCE_MAX_STRING_BYTES;
-    progress.findings.add({
+    addFinding(progress.findings, {
       rule: "gguf/long-string",
       severity: refused ? "error" : "warning",
       message:
-        `${quote(key)} is ${length.toLocaleString("en-US")} bytes long; only the first ${inline.toLocaleString("en-US")} are shown` +
-        (refused ? `, and llama.cpp refuses more than ${REFERENCE_MAX_STRING_BYTES.toLocaleString("en-US")}` : ""),
+        `${quoted(key)} is ${grouped(length)} bytes long; only the first ${grouped(inline)} are shown` +
+        (refused ? `, and llama.cpp refuses more than ${grouped(REFERENCE_MAX_STRING_BYTES)}` : ""),
       offset,
     });
   } else if (!valid) {
-    progress.findings.add({
+    addFinding(progress.findings, {
       rule: "gguf/invalid-utf8",
       severity: "warning",
-      message: `${quote(key)} holds bytes that are not UTF-8; they are shown as U+FFFD`,
+      message: `${quoted(key)} holds bytes that are not UTF-8; they are shown as U+FFFD`,
       offset,
     });
   }
@@ -343,7 +344,7 @@ function readText(cursor: Cursor, progress: Progress, key: string): string {
 
 function finishArray(cursor: Cursor, progress: Progress): void {
   const { walk, key, headerOffset } = progress.array as NonNullable<Progress["array"]>;
-  walkArray(cursor, walk, `metadata array ${quote(key)}`);
+  walkArray(cursor, walk, `metadata array ${quoted(key)}`);
   progress.array = undefined;
   const end = tell(cursor);
   const array = lazyArray(progress.source, walk, end, cursor);
@@ -355,18 +356,18 @@ function finishArray(cursor: Cursor, progress: Progress): void {
     cursor.pos = back;
   }
   if (walk.length > REFERENCE_MAX_ARRAY_LENGTH) {
-    progress.findings.add({
+    addFinding(progress.findings, {
       rule: "gguf/long-array",
       severity: "error",
-      message: `${quote(key)} has ${walk.length.toLocaleString("en-US")} elements; llama.cpp refuses more than ${REFERENCE_MAX_ARRAY_LENGTH.toLocaleString("en-US")}`,
+      message: `${quoted(key)} has ${grouped(walk.length)} elements; llama.cpp refuses more than ${grouped(REFERENCE_MAX_ARRAY_LENGTH)}`,
       offset: headerOffset,
     });
   }
   if (walk.elementType.name === "array") {
-    progress.findings.add({
+    addFinding(progress.findings, {
       rule: "gguf/nested-array",
       severity: "error",
-      message: `${quote(key)} is an array of arrays`,
+      message: `${quoted(key)} is an array of arrays`,
       why: "the specification allows it, but llama.cpp refuses the file",
       offset: headerOffset,
     });
@@ -378,7 +379,7 @@ function finishArray(cursor: Cursor, progress: Progress): void {
 function noteKey(progress: Progress, key: string, keyBytes: number, valid: boolean, offset: number): void {
   const { findings, keys } = progress;
   if (keyBytes === 0) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/empty-key",
       severity: "error",
       message: `metadata entry ${progress.metadata.length} has an empty key`,
@@ -387,10 +388,10 @@ function noteKey(progress: Progress, key: string, keyBytes: number, valid: boole
     });
   }
   if (keys.has(key)) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/duplicate-key",
       severity: "error",
-      message: `metadata ${quote(key)} stands twice`,
+      message: `metadata ${quoted(key)} stands twice`,
       why: "llama.cpp refuses the file; other readers take one of the two",
       fix: "write the file again with each key once",
       offset,
@@ -398,18 +399,18 @@ function noteKey(progress: Progress, key: string, keyBytes: number, valid: boole
   }
   keys.add(key);
   if (keyBytes > SPEC_MAX_KEY_BYTES) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/long-key",
       severity: "warning",
-      message: `a metadata key of ${keyBytes.toLocaleString("en-US")} bytes; the format allows ${SPEC_MAX_KEY_BYTES.toLocaleString("en-US")}`,
+      message: `a metadata key of ${grouped(keyBytes)} bytes; the format allows ${grouped(SPEC_MAX_KEY_BYTES)}`,
       offset,
     });
   }
   if (!valid) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/invalid-utf8",
       severity: "warning",
-      message: `metadata key ${quote(key)} holds bytes that are not UTF-8`,
+      message: `metadata key ${quoted(key)} holds bytes that are not UTF-8`,
       offset,
     });
   }
@@ -426,7 +427,7 @@ function setAlignment(progress: Progress, { type, value, headerOffset }: GgufMet
   if (fits) {
     progress.alignment = value;
     if (value % 8 !== 0) {
-      progress.findings.add({
+      addFinding(progress.findings, {
         rule: "gguf/alignment-below-8",
         severity: "note",
         message: `general.alignment is ${value}; the specification asks for a multiple of 8, though llama.cpp loads it`,
@@ -436,7 +437,7 @@ function setAlignment(progress: Progress, { type, value, headerOffset }: GgufMet
     return;
   }
   const shown = typeof value === "object" ? "an array" : String(value);
-  progress.findings.add({
+  addFinding(progress.findings, {
     rule: "gguf/alignment",
     severity: "error",
     message: `general.alignment is ${shown} (${type}); it must be a u32 and a power of two. Read on with ${DEFAULT_ALIGNMENT}`,
@@ -467,21 +468,16 @@ function finishLayout(
     if (tensorEnd > end) end = tensorEnd;
   }
   if (beyond > 0) {
-    findings.add({
+    addFinding(findings, {
       rule: "gguf/truncated-data",
       severity: "error",
       message:
-        `the file ends at byte ${fileSize.toLocaleString("en-US")}, but its tensors reach to byte ${formatU64(end)}: ` +
-        `${beyond.toLocaleString("en-US")} of ${tensors.length.toLocaleString("en-US")} are cut off or missing`,
+        `the file ends at byte ${grouped(fileSize)}, but its tensors reach to byte ${formatU64(end)}: ` +
+        `${grouped(beyond)} of ${grouped(tensors.length)} are cut off or missing`,
       why: "llama.cpp refuses to load it",
       fix: "the download is incomplete; get the file again",
       offset: fileSize,
     });
   }
   return tensors;
-}
-
-/** A name out of a file in a message. Control characters are dealt with where text meets the terminal. */
-function quote(text: string): string {
-  return `'${text.length > 80 ? `${text.slice(0, 77)}...` : text}'`;
 }

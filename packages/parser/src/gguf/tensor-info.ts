@@ -5,7 +5,8 @@
  * (ggml/src/gguf.cpp); a gap, an overlap or a wrong alignment shows here.
  */
 import { CheckpointError } from "../errors.ts";
-import type { FindingCollector } from "../findings.ts";
+import { addFinding, type FindingList } from "../findings.ts";
+import { grouped, quoted } from "../words.ts";
 import { GGML_MAX_DIMS, GGML_MAX_NAME_BYTES, MAX_DIMS, MAX_KEY_BYTES } from "./limits.ts";
 import { type GgmlType, ggmlType } from "./types.ts";
 import { type Cursor, formatU64, need, readLength, readName, readSize, readU32, readU64, tell } from "./values.ts";
@@ -24,7 +25,7 @@ interface MutableTensorInfo {
 export interface TensorLayout {
   readonly tensors: MutableTensorInfo[];
   readonly names: Set<string>;
-  readonly findings: FindingCollector;
+  readonly findings: FindingList;
   alignment?: number;
   /** Where the next tensor's data must start, relative to the data section. */
   nextOffset: number;
@@ -41,7 +42,7 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   if (nameBytes > MAX_KEY_BYTES) {
     throw new CheckpointError(
       "limit",
-      `the name of tensor ${layout.tensors.length} at byte ${headerOffset.toLocaleString("en-US")} is ${nameBytes.toLocaleString("en-US")} bytes long; ggml allows ${GGML_MAX_NAME_BYTES}`,
+      `the name of tensor ${layout.tensors.length} at byte ${grouped(headerOffset)} is ${grouped(nameBytes)} bytes long; ggml allows ${GGML_MAX_NAME_BYTES}`,
       { file: cursor.file, offset: headerOffset },
     );
   }
@@ -52,7 +53,7 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   if (dims > MAX_DIMS) {
     throw new CheckpointError(
       "invalid",
-      `tensor '${name}' claims ${dims.toLocaleString("en-US")} dimensions at byte ${dimsOffset.toLocaleString("en-US")}; ggml has at most ${GGML_MAX_DIMS}`,
+      `tensor ${quoted(name)} claims ${grouped(dims)} dimensions at byte ${grouped(dimsOffset)}; ggml has at most ${GGML_MAX_DIMS}`,
       { file: cursor.file, offset: dimsOffset },
     );
   }
@@ -101,7 +102,7 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
       tensor,
       layout,
       "gguf/partial-block",
-      `is ${type.name} with rows of ${row.toLocaleString("en-US")}, not a multiple of its block of ${type.blockElements}`,
+      `is ${type.name} with rows of ${grouped(row)}, not a multiple of its block of ${type.blockElements}`,
     );
   }
   const rowBytes = type.rowMetaBytes + Math.ceil(row / type.blockElements) * type.blockBytes;
@@ -122,30 +123,30 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
 function nameForeignType(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: TensorLayout): void {
   const { typeId } = tensor;
   if (type?.origin === "removed") {
-    layout.findings.add({
+    addFinding(layout.findings, {
       rule: "gguf/removed-type",
       severity: "error",
-      message: `tensor '${tensor.name}' has type ${typeId} (${type.name}), which ggml has removed`,
+      message: `tensor ${quoted(tensor.name)} has type ${typeId} (${type.name}), which ggml has removed`,
       why: "the file was made for an old llama.cpp; today's refuses it",
       fix: type.instead ? `get the model as ${type.instead}` : "get the model in a current type",
       tensor: tensor.name,
       offset: tensor.headerOffset,
     });
   } else if (type) {
-    layout.findings.add({
+    addFinding(layout.findings, {
       rule: "gguf/fork-type",
       severity: "warning",
-      message: `tensor '${tensor.name}' has type ${typeId} (${type.name}) of ${type.origin}`,
+      message: `tensor ${quoted(tensor.name)} has type ${typeId} (${type.name}) of ${type.origin}`,
       why: "llama.cpp itself refuses it",
       fix: `run it with ${type.origin}, or get the model in a mainline type`,
       tensor: tensor.name,
       offset: tensor.headerOffset,
     });
   } else {
-    layout.findings.add({
+    addFinding(layout.findings, {
       rule: "gguf/unknown-type",
       severity: "error",
-      message: `tensor '${tensor.name}' has type ${typeId}, which no known ggml has; its bytes are taken from the room it has`,
+      message: `tensor ${quoted(tensor.name)} has type ${typeId}, which no known ggml has; its bytes are taken from the room it has`,
       why: "its bits per weight can't be told from the header",
       tensor: tensor.name,
       offset: tensor.headerOffset,
@@ -192,10 +193,10 @@ function complain(
   problem: string,
   severity: "error" | "warning" = "error",
 ): void {
-  layout.findings.add({
+  addFinding(layout.findings, {
     rule,
     severity,
-    message: `tensor '${tensor.name}' ${problem}`,
+    message: `tensor ${quoted(tensor.name)} ${problem}`,
     ...(severity === "error" && { why: "llama.cpp refuses the file" }),
     tensor: tensor.name,
     offset: tensor.headerOffset,

@@ -8,6 +8,7 @@
  * Specification: ggml docs/gguf.md, "File Structure" (gguf_metadata_value_type).
  */
 import { CheckpointError } from "../errors.ts";
+import { grouped } from "../words.ts";
 
 export interface ValueType {
   readonly id: number;
@@ -105,8 +106,8 @@ export function need(cursor: Cursor, length: number, what: string): void {
     const left = Math.max(0, cursor.fileSize - at);
     throw new CheckpointError(
       "truncated",
-      `the file ends inside ${what}: ${length.toLocaleString("en-US")} bytes needed at byte ${at.toLocaleString("en-US")}, ` +
-        `${left.toLocaleString("en-US")} left; download it again`,
+      `the file ends inside ${what}: ${grouped(length)} bytes needed at byte ${grouped(at)}, ` +
+        `${grouped(left)} left; download it again`,
       { file: cursor.file, offset: at },
     );
   }
@@ -142,8 +143,8 @@ export function readLength(cursor: Cursor, what: string, bytesPerUnit = 1): numb
   if (length * bytesPerUnit > left) {
     throw new CheckpointError(
       "truncated",
-      `${what} at byte ${at.toLocaleString("en-US")} claims ${formatU64(length)} ${bytesPerUnit === 1 ? "bytes" : "elements"}, ` +
-        `but only ${left.toLocaleString("en-US")} bytes are left in the file; it is cut off or damaged`,
+      `${what} at byte ${grouped(at)} claims ${formatU64(length)} ${bytesPerUnit === 1 ? "bytes" : "elements"}, ` +
+        `but only ${grouped(left)} bytes are left in the file; it is cut off or damaged`,
       { file: cursor.file, offset: at },
     );
   }
@@ -152,7 +153,7 @@ export function readLength(cursor: Cursor, what: string, bytesPerUnit = 1): numb
 
 /** A u64 for a message: exact where a number can be, in powers of two above. */
 export function formatU64(value: number): string {
-  return Number.isSafeInteger(value) ? value.toLocaleString("en-US") : `about 2^${Math.log2(value).toFixed(0)}`;
+  return Number.isSafeInteger(value) ? grouped(value) : `about 2^${Math.log2(value).toFixed(0)}`;
 }
 
 // Strings in files are data: a byte order mark is kept, bytes that are not UTF-8 become U+FFFD and are reported.

@@ -2,7 +2,8 @@
  * Reads one tensor entry of a safetensors header, `"name": {dtype, shape, data_offsets}`, straight into a tensor.
  * Offsets are absolute, in bytes. What can't be a tensor is left out, and a finding says why.
  */
-import { addFinding, quoted } from "./findings.ts";
+import { addFinding } from "../findings.ts";
+import { quoted } from "../words.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
 import {
   another,

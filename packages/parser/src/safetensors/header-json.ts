@@ -6,7 +6,8 @@
  * something that it refuses, or a duplicate key, which the format forbids and it doesn't see.
  */
 import { CheckpointError } from "../errors.ts";
-import { addFinding, type FindingList, findingList, quoted } from "./findings.ts";
+import { addFinding, type FindingList, findingList } from "../findings.ts";
+import { quoted } from "../words.ts";
 import { readTensor, SHAPE_SLOTS } from "./header-entry.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
 import {

@@ -1,5 +1,6 @@
 /** What the header reader keeps while it goes, and what it says of keys and values wherever they stand. */
-import { addFinding, type FindingList, quoted } from "./findings.ts";
+import { addFinding, type FindingList } from "../findings.ts";
+import { quoted } from "../words.ts";
 import { type JsonCursor, nextByte, readString, skipValue, textAt } from "./json-cursor.ts";
 import type { SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
 

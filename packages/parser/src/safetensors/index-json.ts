@@ -6,7 +6,8 @@
  */
 import type { JsonObject, JsonValue } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
-import { addFinding, findingList, grouped, listedFindings, quoted } from "./findings.ts";
+import { addFinding, findingList, listedFindings } from "../findings.ts";
+import { grouped, quoted } from "../words.ts";
 import {
   another,
   CLOSE_BRACE,

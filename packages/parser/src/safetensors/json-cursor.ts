@@ -6,7 +6,8 @@
  * Positions are byte offsets in the array.
  */
 import { CheckpointError, type ErrorCode } from "../errors.ts";
-import { MAX_JSON_DEPTH, MAX_QUOTED } from "./limits.ts";
+import { MAX_QUOTED } from "../words.ts";
+import { MAX_JSON_DEPTH } from "./limits.ts";
 
 export interface JsonCursor {
   readonly file: string;

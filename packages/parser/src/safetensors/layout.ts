@@ -4,8 +4,10 @@
  * The format wants the data fully indexed: sorted by offset, tensors begin at 0, follow one another without hole or
  * overlap, and end with the file. All offsets and sizes in bytes.
  */
+
+import { addFinding, type FindingList } from "../findings.ts";
+import { grouped, quoted } from "../words.ts";
 import { dtypeBits } from "./dtypes.ts";
-import { addFinding, type FindingList, grouped, quoted } from "./findings.ts";
 import { isExactShape, overflowsU64, packedBytes } from "./sizes.ts";
 import type { SafetensorsTensor } from "./types.ts";
 

@@ -23,9 +23,3 @@ export const MAX_CONFIG_BYTES = 10_000_000;
 
 /** Files opened at once: enough to hide latency, few enough for a shared connection. */
 export const SHARDS_AT_ONCE = 8;
-
-/** Findings kept of one rule, before the rest are only counted: a hostile header can break a rule once for each of a million tensors. */
-export const MAX_FINDINGS_PER_RULE = 100;
-
-/** Longest piece of a file's text quoted in a message. */
-export const MAX_QUOTED = 80;

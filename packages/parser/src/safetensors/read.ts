@@ -3,9 +3,10 @@
  * Only the length and the header are read, in one request when the header is below 128 KiB, else in two.
  */
 import { CheckpointError } from "../errors.ts";
+import { listedFindings } from "../findings.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, sniff } from "../source/sniff.ts";
-import { grouped, listedFindings } from "./findings.ts";
+import { grouped } from "../words.ts";
 import { parseHeader } from "./header-json.ts";
 import { checkLayout } from "./layout.ts";
 import { FIRST_WINDOW_BYTES, LENGTH_FIELD_BYTES, MAX_HEADER_BYTES } from "./limits.ts";
