@@ -3,7 +3,7 @@
  * full size with `truncate`, so that they are sparse and take only the header's room on disk.
  */
 import { truncateSync, writeFileSync } from "node:fs";
-import { ggufDataSize, writeGgufHeader } from "@checkpoint-inspect/parser";
+import { assembleSafetensors, ggufDataSize, writeGgufHeader } from "@checkpoint-inspect/parser";
 
 /** @typedef {import("@checkpoint-inspect/parser").GgufInput} GgufInput */
 /** @typedef {import("@checkpoint-inspect/parser").GgufWriteTensor} GgufWriteTensor */
@@ -12,6 +12,7 @@ import { ggufDataSize, writeGgufHeader } from "@checkpoint-inspect/parser";
 const F32 = 0;
 const F16 = 1;
 const Q4_K = 12;
+const Q6_K = 14;
 
 /**
  * A MoE of one tensor per expert and projection, as files from before the 3-D stacks have it: Q4_K experts, F16
@@ -73,13 +74,7 @@ export function bigTensorTable(path, nTensors) {
  * @returns {{ headerBytes: number, fileBytes: number }}
  */
 export function bigStringArray(path, nStrings) {
-  // Tokens are slices of one long text at scattered places: plain strings, and the same on every run.
-  const text = "theinandofitonasatbyorfromwithareisbethiswashavenotbutallwereyouwhichtheirbeen".repeat(16);
-  const tokens = Array.from({ length: nStrings }, (_, i) => {
-    const word = Math.imul(i + 1, 0x9e3779b1) >>> 0;
-    const start = word % (text.length - 12);
-    return text.slice(start, start + 3 + ((word >>> 16) % 10));
-  });
+  const tokens = words(nStrings, 3, 12);
   return writeSparse(path, {
     metadata: [
       { key: "general.architecture", type: "string", value: "llama" },
@@ -89,6 +84,111 @@ export function bigStringArray(path, nStrings) {
       { key: "tokenizer.ggml.tokens", type: "array", elementType: "string", value: tokens },
     ],
     tensors: [{ name: "token_embd.weight", type: Q4_K, shape: [256, nStrings] }],
+  });
+}
+
+/**
+ * As large as the header of Qwen3-1.7B-Q4_K_M, for machines without a real one: 151,936 tokens with their types,
+ * 151,387 merges, 310 tensors of the same names, shapes and types.
+ * @param {string} path
+ * @returns {{ headerBytes: number, fileBytes: number }}
+ */
+export function qwenLike(path) {
+  const [hidden, ffn, q, kv, head, vocabulary, merges, blocks] = [2048, 6144, 2048, 1024, 128, 151_936, 151_387, 28];
+  /** @type {readonly (readonly [string, number, readonly number[]])[]} */
+  const layer = [
+    ["attn_k", Q4_K, [hidden, kv]],
+    ["attn_k_norm", F32, [head]],
+    ["attn_norm", F32, [hidden]],
+    ["attn_output", Q4_K, [q, hidden]],
+    ["attn_q", Q4_K, [hidden, q]],
+    ["attn_q_norm", F32, [head]],
+    ["attn_v", Q6_K, [hidden, kv]],
+    ["ffn_down", Q6_K, [ffn, hidden]],
+    ["ffn_gate", Q4_K, [hidden, ffn]],
+    ["ffn_norm", F32, [hidden]],
+    ["ffn_up", Q4_K, [hidden, ffn]],
+  ];
+  return writeSparse(path, {
+    metadata: [
+      { key: "general.architecture", type: "string", value: "qwen3" },
+      { key: "general.name", type: "string", value: "Benchmark: as large as Qwen3 1.7B" },
+      { key: "qwen3.block_count", type: "u32", value: blocks },
+      { key: "qwen3.context_length", type: "u32", value: 40_960 },
+      { key: "qwen3.embedding_length", type: "u32", value: hidden },
+      { key: "qwen3.feed_forward_length", type: "u32", value: ffn },
+      { key: "qwen3.attention.head_count", type: "u32", value: q / head },
+      { key: "qwen3.attention.head_count_kv", type: "u32", value: kv / head },
+      { key: "qwen3.attention.key_length", type: "u32", value: head },
+      { key: "qwen3.attention.value_length", type: "u32", value: head },
+      { key: "tokenizer.ggml.model", type: "string", value: "gpt2" },
+      { key: "tokenizer.ggml.tokens", type: "array", elementType: "string", value: words(vocabulary, 2, 11) },
+      {
+        key: "tokenizer.ggml.token_type",
+        type: "array",
+        elementType: "i32",
+        value: new Int32Array(vocabulary).fill(1),
+      },
+      { key: "tokenizer.ggml.merges", type: "array", elementType: "string", value: words(merges, 3, 12) },
+      { key: "general.file_type", type: "u32", value: 15 },
+    ],
+    tensors: [
+      { name: "output_norm.weight", type: F32, shape: [hidden] },
+      { name: "token_embd.weight", type: Q6_K, shape: [hidden, vocabulary] },
+      ...Array.from({ length: blocks }, (_, block) =>
+        layer.map(([part, type, shape]) => ({
+          name: `blk.${block}.${part}.weight`,
+          // K_M files keep half of the value and down projections at six bits.
+          type: type === Q6_K && block % 2 === 1 ? Q4_K : type,
+          shape,
+        })),
+      ).flat(),
+    ],
+  });
+}
+
+/**
+ * A MoE in safetensors, one tensor per expert and projection, BF16.
+ * @param {string} path
+ * @param {number} nTensors
+ * @returns {{ headerBytes: number, fileBytes: number }}
+ */
+export function bigSafetensors(path, nTensors) {
+  const [hidden, ffn, experts] = [1024, 256, 256];
+  const projections = [
+    ["gate_proj", `[${ffn},${hidden}]`],
+    ["up_proj", `[${ffn},${hidden}]`],
+    ["down_proj", `[${hidden},${ffn}]`],
+  ];
+  const bytes = 2 * hidden * ffn;
+  /** @type {string[]} */
+  const members = [];
+  for (let i = 0; i < nTensors; i++) {
+    const [projection, shape] = projections[i % 3] ?? [];
+    const expert = Math.floor(i / 3) % experts;
+    const layer = Math.floor(i / (3 * experts));
+    const place = `"dtype":"BF16","shape":${shape},"data_offsets":[${i * bytes},${(i + 1) * bytes}]`;
+    members.push(`"model.layers.${layer}.mlp.experts.${expert}.${projection}.weight":{${place}}`);
+  }
+  const header = assembleSafetensors(`{${members.join(",")}}`);
+  const fileBytes = header.length + nTensors * bytes;
+  writeFileSync(path, header);
+  truncateSync(path, fileBytes);
+  return { headerBytes: header.length, fileBytes };
+}
+
+/**
+ * Slices of one long text at scattered places: plain strings, and the same on every run.
+ * @param {number} length
+ * @param {number} shortest bytes
+ * @param {number} longest bytes
+ */
+function words(length, shortest, longest) {
+  const text = "theinandofitonasatbyorfromwithareisbethiswashavenotbutallwereyouwhichtheirbeen".repeat(16);
+  return Array.from({ length }, (_, i) => {
+    const word = Math.imul(i + 1, 0x9e3779b1) >>> 0;
+    const start = word % (text.length - longest);
+    return text.slice(start, start + shortest + ((word >>> 16) % (longest - shortest + 1)));
   });
 }
 

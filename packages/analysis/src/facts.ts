@@ -188,8 +188,7 @@ function factsFromConfig(json: JsonObject | undefined): ModelFacts {
   }
   const type = json.model_type;
   if (typeof type === "string") facts.architecture = type;
-  const name = json._name_or_path;
-  if (typeof name === "string" && name !== "") facts.name = name;
+  // `_name_or_path` isn't the model's name: it is where its author loaded the base from.
   const tied = find(["tie_word_embeddings"]);
   if (typeof tied === "boolean") facts.tiedEmbeddings = tied;
   return dropUndefined(facts);

@@ -13,7 +13,7 @@ export type { QuantMix, TypeCount } from "./quantization/mix.ts";
 export { fileTypeWords, typeWords } from "./quantization/type-words.ts";
 export type { Report, ReportBucket, ReportError } from "./report.ts";
 export { analyse, reportError, SCHEMA_VERSION } from "./report.ts";
-export { bucketWords, partWords } from "./roles/bucket-words.ts";
+export { bucketTag, bucketWords, partWords } from "./roles/bucket-words.ts";
 export { ggufClassifier } from "./roles/gguf-classifier.ts";
 export { hfClassifier } from "./roles/hf-classifier.ts";
 export type { Bucket, Classifier, Role, RoleFacts, RoleInput, Stack } from "./roles/role.ts";

@@ -76,7 +76,7 @@ export function activeParameters(anatomy: Anatomy, experts: Experts | undefined)
     routed = (routedParameters / perLayer) * Math.min(usedPerToken, perLayer);
   }
   const active = Math.round(always + routed);
-  const input = bucketParameters(anatomy, "embedding") + bucketParameters(anatomy, "position");
+  const input = bucketParameters(anatomy, "embedding");
   const head = bucketParameters(anatomy, "head");
   return {
     active,

@@ -29,6 +29,8 @@ export interface Report {
   readonly schemaVersion: typeof SCHEMA_VERSION;
   readonly source: {
     readonly target: string;
+    /** What to call it in short: a file name without its part number, or the folder's name. */
+    readonly label: string;
     readonly format: Checkpoint["format"];
     readonly container: string;
     readonly parts: readonly {
@@ -112,6 +114,7 @@ export function analyse(checkpoint: Checkpoint, target: string = checkpoint.labe
     schemaVersion: SCHEMA_VERSION,
     source: {
       target,
+      label: checkpoint.label,
       format: checkpoint.format,
       container: checkpoint.container,
       parts: parts.map(({ name, sizeBytes, headerBytes, tensorCount }) => ({

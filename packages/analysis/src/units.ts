@@ -37,6 +37,7 @@ export function formatExact(value: number): string {
 
 /** 0.1808 -> "18.1%"; what is there but below a tenth of a percent is "<0.1%", never "0.0%". */
 export function formatShare(share: number): string {
+  if (share === 1) return "100%";
   if (share > 0 && share < 0.001) return "<0.1%";
   if (share < 1 && share > 0.9995) return ">99.9%";
   return `${(share * 100).toFixed(1)}%`;

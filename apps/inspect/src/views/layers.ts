@@ -10,7 +10,7 @@ import {
 
 import type { Style } from "../terminal.ts";
 import { bucketColor } from "./palette.ts";
-import { formatRanges, heading, title } from "./parts.ts";
+import { formatRanges, heading, title, typesByBytes } from "./parts.ts";
 import { type Column, table } from "./table.ts";
 
 /** @param all a row for every layer, alike or not */
@@ -49,7 +49,7 @@ function columns(groups: readonly LayerGroup[], style: Style): Column<LayerGroup
   const buckets = [...new Set(groups.flatMap(({ layer }) => Object.keys(layer.buckets) as Bucket[]))];
   const count = (layer: Layer, bucket: Bucket) => layer.buckets[bucket]?.parameters ?? 0;
   return [
-    { title: "layer", cell: ({ ranges }) => formatRanges(ranges), stretch: true },
+    { title: "layer", cell: ({ ranges }) => formatRanges(ranges, style.glyphs.ellipsis), stretch: true },
     ...(groups.some((group) => group.count > 1)
       ? [{ title: "alike", cell: ({ count }: LayerGroup) => (count > 1 ? String(count) : ""), align: "right" as const }]
       : []),
@@ -70,11 +70,4 @@ function columns(groups: readonly LayerGroup[], style: Style): Column<LayerGroup
       paint: (text) => style.color.dim(text),
     },
   ];
-}
-
-function typesByBytes({ types }: Layer): string {
-  return Object.entries(types)
-    .sort((a, b) => b[1] - a[1])
-    .map(([type]) => type)
-    .join(" ");
 }

@@ -1,5 +1,6 @@
 /** `inspect <target>`: one screen that says what the model is made of. */
 import {
+  bucketTag,
   bucketWords,
   formatBytes,
   formatCount,
@@ -13,7 +14,7 @@ import {
 import type { Style } from "../terminal.ts";
 import { bars } from "./bars.ts";
 import { bucketColor } from "./palette.ts";
-import { countFindings, findingLines, formatRanges, heading, plural, title } from "./parts.ts";
+import { countFindings, findingLines, formatRanges, heading, plural, title, typesByBytes } from "./parts.ts";
 import { labelLine, typeTable } from "./quant.ts";
 import { table } from "./table.ts";
 import { safe, wrap } from "./text.ts";
@@ -23,7 +24,8 @@ const GROUPS_SHOWN = 6;
 const TYPES_SHOWN = 6;
 const FINDINGS_SHOWN = 5;
 
-const BAR_CELLS = 20;
+/** From here on there is room for longer bars and whole sentences. */
+const WIDE = 100;
 
 export function overview(report: Report, style: Style): string {
   const sections = [
@@ -43,7 +45,9 @@ export function overview(report: Report, style: Style): string {
 
 function parameterLines(report: Report, style: Style): string[] {
   const { parameters, experts, model } = report;
-  if (parameters.stored === 0) return specialLines(report, style);
+  const special = SPECIAL[model.kind];
+  if (special) return wrap(special(report), style.width);
+  if (parameters.stored === 0) return ["No tensors: the header holds metadata only."];
   const { color } = style;
   const rows: [string, string, string][] = [
     [
@@ -68,7 +72,7 @@ function parameterLines(report: Report, style: Style): string[] {
     rows.push([
       "Experts",
       formatExact(perLayer),
-      `a layer in ${plural(layers, "layer")}, ${used}${sharedParameters > 0 ? ", plus shared ones" : ""}`,
+      `per layer in ${plural(layers, "layer")}; ${used}${sharedParameters > 0 ? ", plus shared ones" : ""}`,
     ]);
   }
   rows.push([
@@ -100,26 +104,34 @@ function parameterLines(report: Report, style: Style): string[] {
 }
 
 const EXCLUSION_WORDS = {
-  buffer: "derived values, not learned",
+  buffer: "integers or derived values, not learned",
   duplicate: "stored twice, counted once",
   "quant-side": "scales of the quantization",
   statistics: "statistics, not weights",
 } as const;
 
-/** A file without tensors: what it is for instead. */
-function specialLines(report: Report, style: Style): string[] {
-  const { model } = report;
-  if (model.kind !== "vocab") return [style.color.dim("No tensors: the header holds metadata only.")];
-  return [`A tokenizer without a model: ${formatExact(model.vocabularySize ?? 0)} tokens, no tensors.`];
-}
+/** Kinds that are no models: what they are for, in place of parameter counts. */
+const SPECIAL: Partial<Record<Report["model"]["kind"], (report: Report) => string>> = {
+  vocab: ({ model }) => `A tokenizer without a model: ${formatExact(model.vocabularySize ?? 0)} tokens, no tensors.`,
+  imatrix: ({ parameters }) => {
+    const tensors = parameters.excluded.find(({ reason }) => reason === "statistics")?.tensors ?? 0;
+    return (
+      `An importance matrix: statistics of ${plural(Math.ceil(tensors / 2), "weight matrix", "weight matrices")}, from which a ` +
+      "quantizer tells the weights that matter most. It holds no parameters."
+    );
+  },
+  "control-vector": ({ parameters, layers }) =>
+    `A control vector: one direction for each of ${plural(layers.length, "layer")}, ${formatExact(parameters.total)} numbers in all. ` +
+    "Added to the layers' outputs, it steers what a model writes.",
+};
 
 function bucketLines(report: Report, style: Style): string[] {
   const { parameters, buckets, model } = report;
-  if (parameters.total === 0) return [];
+  if (parameters.total === 0 || SPECIAL[model.kind]) return [];
   const shown = buckets.filter((bucket) => bucket.parameters > 0);
   const drawn = bars(
     shown.map((bucket) => bucket.parameters),
-    BAR_CELLS,
+    style.width >= WIDE ? 20 : 14,
     style,
   );
   const bar = new Map(shown.map((bucket, i) => [bucket, drawn[i] ?? ""]));
@@ -134,7 +146,7 @@ function bucketLines(report: Report, style: Style): string[] {
       },
       { title: "", cell: (bucket) => formatCount(bucket.parameters), align: "right" },
       { title: "", cell: (bucket) => formatShare(bucket.share), align: "right" },
-      { title: "", cell: (bucket) => bucketNote(bucket), stretch: true, paint: (text) => style.color.dim(text) },
+      { title: "", cell: (bucket) => bucketNote(bucket, style), stretch: true, paint: (text) => style.color.dim(text) },
     ],
     style,
     { header: false },
@@ -145,39 +157,56 @@ function bucketLines(report: Report, style: Style): string[] {
 }
 
 /** What a bucket does; for mixed attention, what share of it isn't attention. */
-function bucketNote({ bucket, parts, parameters }: ReportBucket): string {
+function bucketNote({ bucket, parts, parameters }: ReportBucket, style: Style): string {
   if (bucket === "attention") {
     const other = parts
       .filter(({ part }) => /^(ssm|linattn|rwkv|shortconv)\./.test(part))
       .reduce((sum, part) => sum + part.parameters, 0);
-    if (other > 0) return `${formatShare(other / parameters)} of it recurrent mixers, not attention`;
+    if (other > 0) return `${formatShare(other / parameters)} of it recurrent mixers`;
   }
-  return bucketWords(bucket);
+  // What lands here has little in common, so its parts say more than the bucket.
+  if (bucket === "other" && parameters > 0) {
+    return parts
+      .filter((part) => part.parameters > 0)
+      .slice(0, 3)
+      .map(({ part }) => safe(part))
+      .join(", ");
+  }
+  return style.width >= WIDE ? bucketWords(bucket) : bucketTag(bucket);
 }
 
 function layerLines(report: Report, style: Style): string[] {
   const { layerGroups, layers, parameters } = report;
-  if (layers.length === 0) return [];
+  if (layers.length === 0 || SPECIAL[report.model.kind]) return [];
   const stacks = [...new Set(layers.map((layer) => layer.stack))];
   const counts = stacks.map(
     (stack) => `${layers.filter((layer) => layer.stack === stack).length}${stacks.length > 1 ? ` ${stack}` : ""}`,
   );
+  // Layers of one stack that hold as many parameters differ in how they are stored.
+  const differInType =
+    new Set(layerGroups.map(({ stack, layer }) => `${stack} ${layer.parameters}`)).size < layerGroups.length;
   const lines = table<LayerGroup>(
     layerGroups.slice(0, GROUPS_SHOWN),
     [
       {
         title: "",
-        cell: ({ stack, ranges }) => `${stacks.length > 1 ? `${stack} ` : ""}${formatRanges(ranges)}`,
+        cell: ({ stack, ranges }) =>
+          `${stacks.length > 1 ? `${stack} ` : ""}${formatRanges(ranges, style.glyphs.ellipsis)}`,
         stretch: true,
         cutAt: "end",
       },
       { title: "", cell: ({ count }) => (count === 1 ? "" : `${count} alike`), align: "right" },
       { title: "", cell: ({ layer }) => formatCount(layer.parameters), align: "right" },
       { title: "", cell: ({ layer }) => formatBytes(layer.bytes), align: "right" },
-      { title: "", cell: ({ layer }) => mainBuckets(layer), optional: true, paint: (text) => style.color.dim(text) },
+      {
+        title: "",
+        cell: ({ layer }) => (differInType ? typesByBytes(layer) : mainBuckets(layer)),
+        optional: true,
+        paint: (text) => style.color.dim(text),
+      },
     ],
     style,
-    { header: false, stretchMin: 14 },
+    { header: false, stretchMin: 32 },
   );
   const more = layerGroups.length - GROUPS_SHOWN;
   if (more > 0) lines.push(style.color.dim(`  and ${more} more kinds of layers`));
@@ -216,6 +245,6 @@ function findingSection(report: Report, style: Style): string[] {
 }
 
 function hint(report: Report, style: Style): string {
-  const more = report.parameters.stored === 0 ? "inspect meta" : "inspect layers, tensors, quant or meta";
-  return style.color.dim(`More: ${more} with the same target; --json for scripts.`);
+  const more = report.parameters.stored === 0 ? "inspect meta" : "inspect layers, tensors, quant, meta";
+  return style.color.dim(`More: ${more} (same target); --json for scripts`);
 }

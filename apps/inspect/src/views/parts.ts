@@ -1,30 +1,35 @@
 /** Pieces that several views share: the title, section heads, findings, ranges. */
-import { formatBytes, formatExact, KIND_WORDS, type Report } from "@checkpoint-inspect/analysis";
+import { formatBytes, formatExact, KIND_WORDS, type Layer, type Report } from "@checkpoint-inspect/analysis";
 import type { Finding } from "@checkpoint-inspect/parser";
 
 import type { Style } from "../terminal.ts";
 import { severityColor } from "./palette.ts";
 import { cut, safe, width, wrap } from "./text.ts";
 
-/** Two lines: what it is called, and what it is. */
+/** Two lines: the file and what kind of thing it is, then what it says of itself. */
 export function title(report: Report, style: Style): string[] {
   const { model, source, experts } = report;
-  const name = safe(model.name ?? source.target);
+  const label = safe(source.label);
   const kind = `${KIND_WORDS[model.kind]}${model.kind === "llm" ? (experts ? ", mixture of experts" : ", dense") : ""}`;
   const room = style.width - 2 - width(kind);
   const parts = source.parts.length;
+  const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
   const facts = [
+    name,
     model.architecture && safe(model.architecture),
     source.container,
     parts > 1 || source.missingParts.length > 0 ? `${parts} of ${parts + source.missingParts.length} parts` : undefined,
-    `${formatExact(source.tensors)} ${source.tensors === 1 ? "tensor" : "tensors"}`,
+    plural(source.tensors, "tensor"),
     formatBytes(source.sizeBytes),
   ];
   return [
-    `${style.color.bold(cut(name, Math.max(20, room)))}  ${style.color.dim(kind)}`,
+    `${style.color.bold(cut(label, Math.max(20, room), "middle"))}  ${style.color.dim(kind)}`,
     style.color.dim(cut(facts.filter(Boolean).join(` ${style.glyphs.dot} `), style.width)),
   ];
 }
+
+/** What converters write when they know no name. */
+const NO_NAME = /^(?:n\/?a|none|unknown|llama)?$/i;
 
 export function heading(text: string, style: Style, aside?: string): string {
   const line = style.color.bold(text);
@@ -57,12 +62,50 @@ export function countFindings(findings: readonly Finding[]): string {
   }).join(", ");
 }
 
-/** `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9". */
-export function formatRanges(ranges: readonly (readonly [number, number])[]): string {
-  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first}-${last}`)).join(", ");
+/** From so many evenly spaced ranges on, the first two and the last say it all. */
+const EVEN_RUN = 4;
+
+/** `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9"; evenly spaced ones in short: "3, 7 … 47". */
+export function formatRanges(ranges: readonly (readonly [number, number])[], ellipsis = "\u2026"): string {
+  const one = ([first, last]: readonly [number, number]) => (first === last ? `${first}` : `${first}-${last}`);
+  const words: string[] = [];
+  for (let i = 0; i < ranges.length; ) {
+    const run = evenRun(ranges, i);
+    const [first, second, last] = [ranges[i], ranges[i + 1], ranges[i + run - 1]];
+    if (run >= EVEN_RUN && first && second && last) {
+      words.push(`${one(first)}, ${one(second)} ${ellipsis} ${one(last)}`);
+      i += run;
+    } else if (first) {
+      words.push(one(first));
+      i++;
+    }
+  }
+  return words.join(", ");
+}
+
+/** How many ranges from `start` on are as long as it and stand at one distance. */
+function evenRun(ranges: readonly (readonly [number, number])[], start: number): number {
+  const [first, second] = [ranges[start], ranges[start + 1]];
+  if (!first || !second) return 1;
+  const step = second[0] - first[0];
+  const length = first[1] - first[0];
+  let end = start + 1;
+  for (let range = ranges[end]; range; range = ranges[++end]) {
+    const before = ranges[end - 1] as readonly [number, number];
+    if (range[0] - before[0] !== step || range[1] - range[0] !== length) break;
+  }
+  return end - start;
+}
+
+/** The storage types of a layer, most bytes first. */
+export function typesByBytes({ types }: Layer): string {
+  return Object.entries(types)
+    .sort((a, b) => b[1] - a[1])
+    .map(([type]) => type)
+    .join(" ");
 }
 
 /** "1 layer", "3 layers". */
-export function plural(count: number, noun: string): string {
-  return `${formatExact(count)} ${noun}${count === 1 ? "" : "s"}`;
+export function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${formatExact(count)} ${count === 1 ? noun : many}`;
 }

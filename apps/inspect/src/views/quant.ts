@@ -17,6 +17,8 @@ import { table } from "./table.ts";
 import { safe, wrap } from "./text.ts";
 
 const BAR_CELLS = 10;
+/** The words say more than a bar or a count of tensors: those go first when room is short. */
+const WORDS_MIN = 42;
 
 /** One sentence: bits per weight as measured, the saving, and the labels. */
 export function labelLine(report: Report): string {
@@ -26,11 +28,16 @@ export function labelLine(report: Report): string {
   if (bitsPerWeight !== null) {
     words.push(`${bitsPerWeight.toFixed(2)} bits per weight`);
     if (savingAgainst16Bit !== null && Math.abs(savingAgainst16Bit) >= 0.005) {
-      const percent = Math.abs(savingAgainst16Bit * 100).toFixed(0);
-      words.push(savingAgainst16Bit > 0 ? `${percent}% smaller than 16-bit` : `${percent}% larger than 16-bit`);
+      words.push(
+        `${Math.abs(savingAgainst16Bit * 100).toFixed(0)}% ${savingAgainst16Bit > 0 ? "smaller" : "larger"} than at 16 bits`,
+      );
     }
   }
-  if (measured) words.push(`mostly ${measured} (${formatShare(measuredShare)} of the bytes)`);
+  if (measured) {
+    words.push(
+      measuredShare === 1 ? `all of it ${measured}` : `mostly ${measured} (${formatShare(measuredShare)} of the bytes)`,
+    );
+  }
   const labels = labelWords(report);
   return [words.join(", "), labels].filter(Boolean).join("; ");
 }
@@ -64,7 +71,7 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
       { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
       { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: true },
       { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
-      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right" },
+      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: true },
       { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
       {
         title: "what it is",
@@ -74,6 +81,7 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
       },
     ],
     style,
+    { stretchMin: WORDS_MIN },
   );
 }
 

@@ -17,6 +17,28 @@ const BUCKET_WORDS = {
   other: "whatever fits none of the other groups",
 } as const satisfies Record<Bucket, string>;
 
+// The same where room is short: at most 34 characters, for a table at 80 columns.
+const BUCKET_TAGS = {
+  embedding: "token ids become vectors",
+  position: "where in the text a token stands",
+  attention: "tokens read from earlier tokens",
+  ffn: "each token alone; holds knowledge",
+  expert: "FFNs; a router picks few a token",
+  norm: "keeps vectors at a steady size",
+  head: "scores every possible next token",
+  vision: "images become vectors",
+  audio: "sound becomes vectors, or back",
+  projector: "fits images or sound to the text",
+  mtp: "drafts further tokens, for speed",
+  "quant-side": "scales that unpack the weights",
+  other: "fits none of the other groups",
+} as const satisfies Record<Bucket, string>;
+
+/** What a bucket does in a few words, at most 34 characters. */
+export function bucketTag(bucket: Bucket): string {
+  return BUCKET_TAGS[bucket];
+}
+
 /** One plain line on what a bucket does. */
 export function bucketWords(bucket: Bucket): string {
   return BUCKET_WORDS[bucket];

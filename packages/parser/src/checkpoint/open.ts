@@ -27,8 +27,14 @@ export async function openCheckpoint(path: string, options: ReadOptions = {}): P
     const checkpoint = await openFileSet(localFolder(absolute), options);
     return { ...checkpoint, label: basename(absolute) };
   }
-  return readFrom(localFolder(dirname(absolute)), basename(absolute), options);
+  const checkpoint = await readFrom(localFolder(dirname(absolute)), basename(absolute), options);
+  return GENERIC_NAME.test(checkpoint.label)
+    ? { ...checkpoint, label: `${basename(dirname(absolute))}/${checkpoint.label}` }
+    : checkpoint;
 }
+
+/** Names that every repo uses: they say nothing without their folder. */
+const GENERIC_NAME = /^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model|consolidated|ggml-model)\b/;
 
 /** Opens the checkpoint that a file set holds, when it is clear which one is meant. */
 export async function openFileSet(files: FileSet, options: ReadOptions = {}): Promise<Checkpoint> {

@@ -1,0 +1,107 @@
+/**
+ * `npm run bench`: every figure that the project promises, with its limit; exit 1 when one doesn't hold.
+ * `npm run bench -- --write` puts the table into results.md as well.
+ *
+ * How to read it: a figure is a ratio of two things measured in the same run, never a time as such, so that it means
+ * the same on a slow machine as on a fast one. What is compared runs in turn (baseline, subject, baseline, ...) in
+ * processes of its own, and medians are taken, so that a busy moment falls on both. `measured` is what the figure was
+ * made from; the numbers there are of this machine. Needs a build, which `npm run bench` makes.
+ */
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { sectionText, work } from "./lib.mjs";
+import { parseAlone } from "./parse.mjs";
+import { scale } from "./scale.mjs";
+import { startUp, whatIsLoaded } from "./start-up.mjs";
+
+/** @typedef {import("./start-up.mjs").Model} Model */
+
+const REAL = "Qwen3-1.7B-Q4_K_M.gguf";
+/** Headers of published files, where they stand beside the repository. */
+const REAL_HEADS = fileURLToPath(new URL("../../shared/data/gguf-real-heads/", import.meta.url));
+const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
+
+const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-bench-"));
+try {
+  main();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function main() {
+  const begin = performance.now();
+  const model = realModel() ?? standIn();
+  const sections = [
+    () => startUp(model),
+    () => parseAlone(model),
+    () => scale((name) => join(folder, name)),
+    () => whatIsLoaded(model),
+  ].map((measure) => {
+    const section = measure();
+    const text = sectionText(section);
+    console.log(`${text}\n`);
+    return { ...section, text };
+  });
+  const rows = sections.flatMap((section) => section.rows);
+  const failed = rows.filter(({ holds }) => !holds).length;
+  const verdict = failed === 0 ? `all ${rows.length} figures hold` : `${failed} of ${rows.length} figures FAILED`;
+  console.log(`${verdict}; took ${Math.round((performance.now() - begin) / 1000)} s`);
+  if (process.argv.includes("--write"))
+    writeFileSync(RESULTS, results(`${sections.map(({ text }) => text).join("\n\n")}\n\n${verdict}`));
+  if (failed > 0) process.exitCode = 1;
+}
+
+/**
+ * The real header followed by zeros up to the file's size; sparse, so that it takes the header's room on disk.
+ * @returns {Model | undefined} undefined where there are no real headers
+ */
+function realModel() {
+  const head = join(REAL_HEADS, `${REAL}.head`);
+  const list = join(REAL_HEADS, "HEADS.json");
+  if (!existsSync(head) || !existsSync(list)) return undefined;
+  const path = join(folder, REAL);
+  /** @type {readonly { file: string, full_bytes: number }[]} */
+  const heads = JSON.parse(readFileSync(list, "utf8"));
+  copyFileSync(head, path);
+  truncateSync(path, heads.find(({ file }) => file === REAL)?.full_bytes);
+  return { path, headerBytes: statSync(head).size, name: `the real ${REAL}` };
+}
+
+/** @returns {Model} */
+function standIn() {
+  const path = join(folder, "as-large-as-qwen3-1.7b.gguf");
+  const { headerBytes } = work("makeQwenLike", path).result;
+  return { path, headerBytes, name: `a generated stand-in for ${REAL}` };
+}
+
+/** @param {string} table */
+function results(table) {
+  const [cpu] = cpus();
+  const machine = [
+    `${cpus().length} x ${cpu?.model.trim() || process.arch}`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `${process.platform} ${process.arch}`,
+    `Node ${process.version}`,
+  ].join(", ");
+  return `# Benchmark results
+
+Made by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}; ${machine}.
+How to read it stands at the top of [run.mjs](run.mjs).
+
+\`\`\`text
+${table}
+\`\`\`
+`;
+}
