@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "rolldown";
+import { type BuildOptions, build } from "rolldown";
 import type { TestProject } from "vitest/node";
 
 import bundle from "../rolldown.config.ts";
@@ -35,7 +35,7 @@ export async function setup(project: TestProject): Promise<void> {
   let failure = "";
   if (!existsSync(BUNDLE) || statSync(BUNDLE).mtimeMs < newest()) {
     try {
-      await build({ ...bundle, cwd: ROOT, logLevel: "silent" });
+      await build({ ...(bundle as BuildOptions), cwd: ROOT, logLevel: "silent" });
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
     }

@@ -31,7 +31,12 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   const [first, target, key, ...more] = words;
   if (first === undefined || OTHER_COMMANDS.has(first)) return undefined;
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
-  if (!command) return target === undefined ? runOverview({ ...flags, target: first }) : undefined;
+  if (!command) {
+    if (target === undefined) return runOverview({ ...flags, target: first });
+    throw new UsageError(
+      `'${first}' is not a command, and targets are taken one at a time (any part opens its whole set)`,
+    );
+  }
   if (target === undefined || more.length > 0 || (key !== undefined && first !== "meta")) return undefined;
   return command({ ...flags, target }, key);
 }

@@ -55,7 +55,8 @@ export function countExperts(
   return {
     perLayer: facts.experts || expertsSeen,
     usedPerToken: facts.expertsPerToken || null,
-    shared: facts.sharedExperts ?? 0,
+    // Some architectures have a shared expert and no key that counts it.
+    shared: facts.sharedExperts || (sharedParameters > 0 ? 1 : 0),
     layers: expertLayers,
     routedParameters,
     sharedParameters,

@@ -33,11 +33,12 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
   const error: CheckpointError | undefined = files.find((file) => file.error)?.error;
   const tensors: Tensor[] = [];
   const metadata: MetadataEntry[] = [];
+  const shapes = new Map<readonly number[], readonly number[]>();
   files.forEach((file, part) => {
     for (const { name, ne, typeId, elements, sizeBytes, offset } of file.tensors) {
       tensors.push({
         name,
-        shape: ne.length > 1 ? [...ne].reverse() : ne,
+        shape: rowMajor(ne, shapes),
         type: ggmlType(typeId)?.name ?? `type ${typeId}`,
         elements,
         sizeBytes,
@@ -75,6 +76,17 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
     ...(error && { error }),
     close: set.close ?? (async () => {}),
   };
+}
+
+/** The reverse of `ne`; tensors that share one array of dimensions share the turned one too. */
+function rowMajor(ne: readonly number[], shapes: Map<readonly number[], readonly number[]>): readonly number[] {
+  if (ne.length < 2) return ne;
+  let shape = shapes.get(ne);
+  if (!shape) {
+    shape = [...ne].reverse();
+    shapes.set(ne, shape);
+  }
+  return shape;
 }
 
 /** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */

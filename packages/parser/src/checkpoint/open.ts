@@ -4,11 +4,12 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, type Finding } from "../errors.ts";
 import { parseSplitName } from "../gguf/shards.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
 import { localFolder } from "../source/file.ts";
 import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
+import { grouped } from "../words.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { readGgufSet } from "./read-gguf-set.ts";
 import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-set.ts";
@@ -24,8 +25,7 @@ export async function openCheckpoint(path: string, options: ReadOptions = {}): P
     throw new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file: path, cause });
   });
   if (stats.isDirectory()) {
-    const checkpoint = await openFileSet(localFolder(absolute), options);
-    return { ...checkpoint, label: basename(absolute) };
+    return { ...(await openFileSet(localFolder(absolute), options)), label: basename(absolute) };
   }
   const checkpoint = await readFrom(localFolder(dirname(absolute)), basename(absolute), options);
   return GENERIC_NAME.test(checkpoint.label)
@@ -36,33 +36,52 @@ export async function openCheckpoint(path: string, options: ReadOptions = {}): P
 /** Names that every repo uses: they say nothing without their folder. */
 const GENERIC_NAME = /^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model|consolidated|ggml-model)\b/;
 
-/** Opens the checkpoint that a file set holds, when it is clear which one is meant. */
+/**
+ * Opens the checkpoint that a file set holds, when it is clear which one is meant: safetensors before GGUF, as the second
+ * is made from the first. What else lies there is named in a note.
+ */
 export async function openFileSet(files: FileSet, options: ReadOptions = {}): Promise<Checkpoint> {
   const names = (await files.list()).map((file) => file.name);
-  const safetensors = chooseSafetensorsEntry(names);
-  if (safetensors) return readFrom(files, safetensors, options);
-  const checkpoints = names
-    .filter((name) => name.endsWith(".gguf"))
-    .filter((name) => (parseSplitName(name)?.number ?? 1) === 1);
-  const models = checkpoints.filter((name) => !/^mmproj[-.]/i.test(name));
-  const only = models.length === 1 ? models[0] : checkpoints.length === 1 ? checkpoints[0] : undefined;
-  if (only) return readFrom(files, only, options);
-  if (checkpoints.length > 1) {
-    const shown = checkpoints.slice(0, 4).join(", ") + (checkpoints.length > 4 ? ", ..." : "");
+  const entry = chooseSafetensorsEntry(names) ?? chooseGgufEntry(names, files.label);
+  if (entry === undefined) {
+    throw new CheckpointError("not-found", `${files.label} holds no .gguf and no .safetensors file`, {
+      file: files.label,
+    });
+  }
+  const checkpoint = await readFrom(files, entry, options);
+  const opened = new Set([...checkpoint.parts.map((part) => part.name), ...(checkpoint.shards?.missing ?? [])]);
+  const others = names.filter((name) => /\.(?:gguf|safetensors)$/.test(name) && !opened.has(name));
+  if (others.length === 0) return checkpoint;
+  const note: Finding = {
+    rule: "source/other-checkpoints",
+    severity: "note",
+    message: `the folder holds ${grouped(others.length)} more: ${listed(others)}`,
+    fix: "name one of them to see it",
+  };
+  return { ...checkpoint, findings: [...checkpoint.findings, note] };
+}
+
+/** The one model among the GGUF files; a projector beside it (mmproj) is not the model. */
+function chooseGgufEntry(names: readonly string[], label: string): string | undefined {
+  const all = names.filter((name) => name.endsWith(".gguf"));
+  const firsts = all.filter((name) => (parseSplitName(name)?.number ?? 1) === 1);
+  const models = firsts.filter((name) => !/^mmproj[-.]/i.test(name));
+  if (models.length > 1) {
     throw new CheckpointError(
       "not-found",
-      `${files.label} holds ${checkpoints.length} GGUF models; name one of them: ${shown}`,
+      `${label} holds ${models.length} GGUF models; name one of them: ${listed(models)}`,
       {
-        file: files.label,
+        file: label,
       },
     );
   }
   // A lone later part still leads to its set.
-  const part = names.find((name) => parseSplitName(name));
-  if (part) return readFrom(files, part, options);
-  throw new CheckpointError("not-found", `${files.label} holds no .gguf and no .safetensors file`, {
-    file: files.label,
-  });
+  return models[0] ?? firsts[0] ?? all[0];
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 4).join(", ");
+  return names.length > 4 ? `${shown}, ...` : shown;
 }
 
 async function readFrom(files: FileSet, entry: string, options: ReadOptions): Promise<Checkpoint> {

@@ -75,6 +75,8 @@ export async function readGgufSet(
       });
     }
   }
+  // The closing function holds on to the sources alone: the files' own tables may go.
+  const sources = parts.map((part) => part.source);
   return checkpointFromGguf({
     label: count > 1 ? prefix : entry,
     files: parts.map((part) => part.file),
@@ -82,7 +84,7 @@ export async function readGgufSet(
     findings,
     declaredParts: count,
     close: async () => {
-      await Promise.all(parts.map((part) => part.source.close()));
+      await Promise.all(sources.map((part) => part.close()));
     },
   });
 }

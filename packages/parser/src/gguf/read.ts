@@ -122,7 +122,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     keys: new Set(),
     alignment: DEFAULT_ALIGNMENT,
     array: undefined,
-    layout: { tensors: [], names: new Set(), nextOffset: 0, findings },
+    layout: { tensors: [], names: new Set(), shapes: new Map(), nextOffset: 0, findings },
   };
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 

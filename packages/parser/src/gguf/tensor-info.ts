@@ -25,6 +25,7 @@ interface MutableTensorInfo {
 export interface TensorLayout {
   readonly tensors: MutableTensorInfo[];
   readonly names: Set<string>;
+  readonly shapes: Map<number, readonly number[]>;
   readonly findings: FindingList;
   alignment?: number;
   /** Where the next tensor's data must start, relative to the data section. */
@@ -58,8 +59,9 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
     );
   }
   need(cursor, dims * (cursor.narrow ? 4 : 8) + 12, WHAT);
-  const ne: number[] = [];
-  for (let i = 0; i < dims; i++) ne.push(readSize(cursor, WHAT));
+  const dimensions: number[] = [];
+  for (let i = 0; i < dims; i++) dimensions.push(readSize(cursor, WHAT));
+  const ne = shared(dimensions, layout.shapes);
   const typeId = readU32(cursor, WHAT);
   const offset = readU64(cursor, WHAT);
 
@@ -72,6 +74,16 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   }
   checkOffset(tensor, layout);
   layout.tensors.push(tensor);
+}
+
+/** Shapes that have been seen are one array: a table of half a million tensors has a few dozen of them. */
+function shared(dimensions: readonly number[], shapes: Map<number, readonly number[]>): readonly number[] {
+  let key = dimensions.length;
+  for (const n of dimensions) key = key * 31 + n;
+  const seen = shapes.get(key);
+  if (seen && seen.length === dimensions.length && seen.every((n, i) => n === dimensions[i])) return seen;
+  if (!seen) shapes.set(key, dimensions);
+  return dimensions;
 }
 
 /** Elements and bytes, exact or not at all. */
