@@ -89,11 +89,14 @@ export function interleave(rounds, cases) {
   return results;
 }
 
-/** @param {readonly number[]} values */
+/**
+ * The middle value, or the mean of the two in the middle.
+ * @param {readonly number[]} values
+ */
 export function median(values) {
   const sorted = values.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const middle = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
+  return mean(middle);
 }
 
 /**
@@ -104,10 +107,14 @@ export function median(values) {
 export function fitExponent(sizes, costs) {
   const x = sizes.map(Math.log);
   const y = costs.map(Math.log);
-  const mean = (/** @type {readonly number[]} */ values) => values.reduce((sum, v) => sum + v, 0) / values.length;
   const [meanX, meanY] = [mean(x), mean(y)];
-  const slope = x.reduce((sum, xi, i) => sum + (xi - meanX) * (y[i] - meanY), 0);
+  const slope = x.reduce((sum, xi, i) => sum + (xi - meanX) * ((y[i] ?? meanY) - meanY), 0);
   return slope / x.reduce((sum, xi) => sum + (xi - meanX) ** 2, 0);
+}
+
+/** @param {readonly number[]} values */
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** @param {number} bytes */

@@ -1,4 +1,6 @@
 /** Reading one header, against @huggingface/gguf on the same file. */
+import { readFileSync } from "node:fs";
+
 import { interleave, median, megabytes, millis, work } from "./lib.mjs";
 
 /** @typedef {import("./lib.mjs").Section} Section */
@@ -17,9 +19,11 @@ export function parseAlone({ path, name, headerBytes }) {
     throw new Error(`readGguf found ${tensors} tensors, the peer ${peer[0]?.result.items}`);
   }
   const time = (/** @type {typeof ours} */ runs) => median(runs.map(({ result }) => result.ms));
+  const manifest = new URL("package.json", new URL("../", import.meta.resolve("@huggingface/gguf")));
+  const { version } = JSON.parse(readFileSync(manifest, "utf8"));
   const ratio = time(peer) / time(ours);
   return {
-    title: "Parse alone: readGguf against gguf() of @huggingface/gguf 0.4.6",
+    title: `Parse alone: readGguf against gguf() of @huggingface/gguf ${version}`,
     notes: [
       `FILE: ${name}, header of ${megabytes(headerBytes)} MB`,
       `from the call, which opens the file, to its result; imports aren't counted; the first call of a fresh process; medians of ${ROUNDS} processes each, in turn`,

@@ -10,14 +10,14 @@ const KINDS = {
   gguf: async (path) => {
     const { fileSource, readGguf } = await import("@checkpoint-inspect/parser");
     return timed(
-      async () => readGguf(await fileSource(path)),
+      () => closing(fileSource(path), readGguf),
       ({ headerBytes, tensors }) => ({ headerBytes, items: tensors.length }),
     );
   },
   safetensors: async (path) => {
     const { fileSource, readSafetensors } = await import("@checkpoint-inspect/parser");
     return timed(
-      async () => readSafetensors(await fileSource(path)),
+      () => closing(fileSource(path), readSafetensors),
       ({ headerBytes, tensors }) => ({ headerBytes, items: tensors.length }),
     );
   },
@@ -49,6 +49,22 @@ async function timed(call, describe) {
   const result = await call();
   const ms = performance.now() - begin;
   return { ms, ...describe(result) };
+}
+
+/**
+ * Reads from a file and closes it, which belongs to the reading.
+ * @template {{ close(): Promise<void> }} S
+ * @template T
+ * @param {Promise<S>} opening
+ * @param {(source: S) => Promise<T>} read
+ */
+async function closing(opening, read) {
+  const source = await opening;
+  try {
+    return await read(source);
+  } finally {
+    await source.close();
+  }
 }
 
 /** @param {number} steps */

@@ -1,7 +1,7 @@
 /** The whole command line: every command, flag and help text, through yargs. */
 import yargs, { type Argv } from "yargs";
 
-import { COMMON_DEFAULTS, type CommonFlags, UsageError } from "./commands/command.ts";
+import { COMMON_DEFAULTS, type CommonFlags, EXIT, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
 import { META_DEFAULTS, type MetaFlags, runMeta } from "./commands/meta.ts";
 import { runOverview } from "./commands/overview.ts";
@@ -10,6 +10,8 @@ import { runTensors, SORT_NAMES, TENSORS_DEFAULTS, type TensorsFlags } from "./c
 import { VERSION } from "./version.ts";
 
 const TARGET = "a .gguf or .safetensors file, any part of a set, an index, or a folder";
+
+const NO_TARGET = "name a target: a file, any part of a set, an index, or a folder";
 
 function withTarget<T>(args: Argv<T>) {
   return args.positional("target", { type: "string", demandOption: true, describe: TARGET });
@@ -55,7 +57,12 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
             describe: "order; sizes come largest first",
           })
           .option("reverse", { type: "boolean", default: TENSORS_DEFAULTS.reverse, describe: "the other way round" })
-          .option("limit", { type: "number", default: TENSORS_DEFAULTS.limit, describe: "at most so many rows" }),
+          .option("limit", {
+            type: "number",
+            requiresArg: true,
+            default: TENSORS_DEFAULTS.limit,
+            describe: "at most so many rows; 0 for all",
+          }),
       (args) => runTensors(args as unknown as TensorsFlags),
     )
     .command(
@@ -64,8 +71,13 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       (args) =>
         withTarget(args)
           .positional("key", { type: "string", describe: "a key, or its end: chat_template" })
-          .option("from", { type: "number", default: META_DEFAULTS.from, describe: "first element of an array" })
-          .option("limit", { type: "number", describe: "elements of an array; 0 for all" }),
+          .option("from", {
+            type: "number",
+            requiresArg: true,
+            default: META_DEFAULTS.from,
+            describe: "first element of an array",
+          })
+          .option("limit", { type: "number", requiresArg: true, describe: "elements of an array; 0 for all" }),
       (args) => runMeta(args as unknown as MetaFlags),
     )
     .command(
@@ -76,7 +88,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     )
     .option("json", { type: "boolean", default: COMMON_DEFAULTS.json, describe: "one JSON document for scripts" })
     .option("color", { type: "boolean", describe: "colour, or --no-color; else as the terminal and NO_COLOR say" })
-    .option("width", { type: "number", describe: "columns to fit" })
+    .option("width", { type: "number", requiresArg: true, describe: "columns to fit" })
+    .option("interactive", { alias: "i", type: "boolean", hidden: true })
     .option("quiet", { type: "boolean", default: COMMON_DEFAULTS.quiet, describe: "no messages beside the answer" })
     .example("$0 model.gguf", "what is in this file")
     .example("$0 layers model-00001-of-00003.safetensors", "any part opens the set")
@@ -87,15 +100,41 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .alias("version", "V")
     .alias("help", "h")
     .strict()
-    .demandCommand(1)
+    .demandCommand(1, NO_TARGET)
+    .check(checkValues)
     .wrap(Math.min(100, process.stdout.columns || 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      if (error && error.name !== "YError") throw error;
+      throw new UsageError(oneLine(error?.message ?? message));
     });
-  try {
-    await parser.parseAsync();
-  } catch (error) {
-    throw error instanceof Error && error.name === "YError" ? new UsageError(error.message) : error;
+  // Without a process to end, yargs would go on and take the word for a target.
+  if (args[0] === "completion") {
+    parser.showCompletionScript();
+    return;
   }
+  if (args.length === 0) {
+    parser.showHelp("error");
+    process.exitCode = EXIT.usage;
+    return;
+  }
+  await parser.parseAsync();
+}
+
+/** Counts that a person may have mistyped: yargs turns "abc" into NaN and lets -3 pass. */
+function checkValues(values: Record<string, unknown>): true {
+  for (const name of ["width", "limit", "from"]) {
+    const value = values[name];
+    if (value === undefined) continue;
+    if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
+      throw new UsageError(`--${name} takes a whole number from 0 up`);
+    }
+  }
+  if (values.interactive) throw new UsageError("the interactive view isn't built yet; drop -i");
+  return true;
+}
+
+/** yargs spreads its messages over lines, and words a missing target as a count. */
+function oneLine(message: string): string {
+  return message.startsWith("Not enough non-option") ? NO_TARGET : message.replace(/\s*\n\s*/g, " ").trim();
 }

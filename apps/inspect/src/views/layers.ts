@@ -12,6 +12,7 @@ import type { Style } from "../terminal.ts";
 import { bucketColor } from "./palette.ts";
 import { formatRanges, heading, title, typesByBytes } from "./parts.ts";
 import { type Column, table } from "./table.ts";
+import { safe, wrap } from "./text.ts";
 
 /** @param all a row for every layer, alike or not */
 export function layersView(report: Report, style: Style, all: boolean): string {
@@ -26,17 +27,16 @@ export function layersView(report: Report, style: Style, all: boolean): string {
     const layerCount = report.layers.filter((layer) => layer.stack === stack).length;
     lines.push(
       heading(
-        stack === "text" ? `${layerCount} layers` : `${layerCount} ${stack} layers`,
+        stack === "text" ? `${layerCount} layers` : `${layerCount} ${safe(stack)} layers`,
         style,
         all ? undefined : alike(rows),
       ),
     );
-    lines.push(...table(rows, columns(rows, style), style, { stretchMin: 10 }), "");
+    lines.push(...table(rows, columns(rows, style), style, { stretchMin: 16 }), "");
   }
   const { outsideLayers } = report.parameters;
-  lines.push(
-    style.color.dim(`${formatCount(outsideLayers)} parameters stand outside of the layers (tables, final norm, head).`),
-  );
+  const outside = `${formatCount(outsideLayers)} parameters stand outside of the layers (tables, final norm, head).`;
+  lines.push(...wrap(outside, style.width).map((line) => style.color.dim(line)));
   return lines.join("\n");
 }
 
@@ -57,16 +57,17 @@ function columns(groups: readonly LayerGroup[], style: Style): Column<LayerGroup
     { title: "bytes", cell: ({ layer }) => formatBytes(layer.bytes), align: "right" },
     ...buckets
       .filter((bucket) => groups.some(({ layer }) => count(layer, bucket) > 0))
-      .map((bucket) => ({
+      .map((bucket, place) => ({
         title: bucket,
         cell: ({ layer }: LayerGroup) => (count(layer, bucket) > 0 ? formatCount(count(layer, bucket)) : "-"),
         align: "right" as const,
+        optional: 1 + place,
         paint: (text: string) => bucketColor(style, bucket)(text),
       })),
     {
       title: "types",
       cell: ({ layer }) => typesByBytes(layer),
-      optional: true,
+      optional: 100,
       paint: (text) => style.color.dim(text),
     },
   ];

@@ -17,7 +17,7 @@ import { bucketColor } from "./palette.ts";
 import { countFindings, findingLines, formatRanges, heading, plural, title, typesByBytes } from "./parts.ts";
 import { labelLine, typeTable } from "./quant.ts";
 import { table } from "./table.ts";
-import { safe, wrap } from "./text.ts";
+import { cut, safe, wrap } from "./text.ts";
 
 /** How much of a long list the overview shows; the commands of their own show all. */
 const GROUPS_SHOWN = 6;
@@ -146,15 +146,22 @@ function bucketLines(report: Report, style: Style): string[] {
       },
       { title: "", cell: (bucket) => formatCount(bucket.parameters), align: "right" },
       { title: "", cell: (bucket) => formatShare(bucket.share), align: "right" },
-      { title: "", cell: (bucket) => bucketNote(bucket, style), stretch: true, paint: (text) => style.color.dim(text) },
+      {
+        title: "",
+        cell: (bucket) => bucketNote(bucket, style),
+        stretch: true,
+        optional: 1,
+        paint: (text) => style.color.dim(text),
+      },
     ],
     style,
-    { header: false },
+    { header: false, stretchMin: 28 },
   );
-  if (model.tiedEmbeddings)
-    lines.push(style.color.dim("  head        none of its own: the embedding table is used again (tied)"));
+  if (model.tiedEmbeddings) lines.push(style.color.dim(cut(TIED, style.width)));
   return [heading("Where the parameters are", style), ...lines];
 }
+
+const TIED = "  head        none of its own: the embedding table is used again (tied)";
 
 /** What a bucket does; for mixed attention, what share of it isn't attention. */
 function bucketNote({ bucket, parts, parameters }: ReportBucket, style: Style): string {
@@ -180,7 +187,7 @@ function layerLines(report: Report, style: Style): string[] {
   if (layers.length === 0 || SPECIAL[report.model.kind]) return [];
   const stacks = [...new Set(layers.map((layer) => layer.stack))];
   const counts = stacks.map(
-    (stack) => `${layers.filter((layer) => layer.stack === stack).length}${stacks.length > 1 ? ` ${stack}` : ""}`,
+    (stack) => `${layers.filter((layer) => layer.stack === stack).length}${stacks.length > 1 ? ` ${safe(stack)}` : ""}`,
   );
   // Layers of one stack that hold as many parameters differ in how they are stored.
   const differInType =
@@ -191,7 +198,7 @@ function layerLines(report: Report, style: Style): string[] {
       {
         title: "",
         cell: ({ stack, ranges }) =>
-          `${stacks.length > 1 ? `${stack} ` : ""}${formatRanges(ranges, style.glyphs.ellipsis)}`,
+          `${stacks.length > 1 ? `${safe(stack)} ` : ""}${formatRanges(ranges, style.glyphs.ellipsis)}`,
         stretch: true,
         cutAt: "end",
       },
@@ -201,7 +208,7 @@ function layerLines(report: Report, style: Style): string[] {
       {
         title: "",
         cell: ({ layer }) => (differInType ? typesByBytes(layer) : mainBuckets(layer)),
-        optional: true,
+        optional: 1,
         paint: (text) => style.color.dim(text),
       },
     ],
@@ -246,5 +253,5 @@ function findingSection(report: Report, style: Style): string[] {
 
 function hint(report: Report, style: Style): string {
   const more = report.parameters.stored === 0 ? "inspect meta" : "inspect layers, tensors, quant, meta";
-  return style.color.dim(`More: ${more} (same target); --json for scripts`);
+  return style.color.dim(cut(`More: ${more} (same target); --json for scripts`, style.width));
 }

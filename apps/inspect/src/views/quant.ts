@@ -69,14 +69,15 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
     [
       { title: "type", cell: ({ type }) => type },
       { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
-      { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: true },
+      { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: 2 },
       { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
-      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: true },
+      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: 3 },
       { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
       {
         title: "what it is",
         cell: ({ type }) => typeWords(type),
         stretch: true,
+        optional: 1,
         paint: (text) => style.color.dim(text),
       },
     ],

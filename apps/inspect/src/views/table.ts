@@ -1,6 +1,6 @@
 /**
  * Aligned columns without borders. Numbers stand to the right; one column may stretch and is cut when room is short;
- * columns that are marked optional are left out, last first, before anything is cut.
+ * optional columns are left out, highest rank first, before anything is cut.
  */
 import type { Style } from "../terminal.ts";
 import { cut, padEnd, padStart, width } from "./text.ts";
@@ -13,8 +13,8 @@ export interface Column<Row> {
   readonly stretch?: boolean;
   /** Where a stretched column loses its text: names lose their middle, words their end. */
   readonly cutAt?: "middle" | "end";
-  /** May be left out when the terminal is narrow. */
-  readonly optional?: boolean;
+  /** May be left out when the terminal is narrow; the highest rank goes first. */
+  readonly optional?: number;
   /** Colour, applied after the padding. */
   paint?(text: string, row: Row): string;
 }
@@ -46,8 +46,12 @@ export function table<Row>(
       sum += GAP + (columns[i]?.stretch ? Math.min(widths[i] as number, stretchMin) : (widths[i] as number));
     return sum;
   };
-  for (let i = columns.length - 1; i >= 0 && need() > style.width; i--) {
-    if (columns[i]?.optional) shown.delete(i);
+  const dispensable = [...columns.keys()]
+    .filter((i) => columns[i]?.optional)
+    .sort((a, b) => (columns[b]?.optional ?? 0) - (columns[a]?.optional ?? 0));
+  for (const i of dispensable) {
+    if (need() <= style.width) break;
+    shown.delete(i);
   }
   const stretched = columns.findIndex((column, i) => column.stretch && shown.has(i));
   if (stretched >= 0) {

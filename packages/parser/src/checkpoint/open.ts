@@ -20,21 +20,20 @@ import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-s
  */
 export async function openCheckpoint(path: string, options: ReadOptions = {}): Promise<Checkpoint> {
   const absolute = resolve(path);
-  const stats = await stat(absolute).catch((cause: NodeJS.ErrnoException) => {
+  const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     const why = cause.code === "ENOENT" ? "no such file or folder" : cause.message;
     throw new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file: path, cause });
   });
   if (stats.isDirectory()) {
-    return { ...(await openFileSet(localFolder(absolute), options)), label: basename(absolute) };
+    return { ...(await openFileSet(localFolder(path), options)), label: basename(absolute) };
   }
-  const checkpoint = await readFrom(localFolder(dirname(absolute)), basename(absolute), options);
-  return GENERIC_NAME.test(checkpoint.label)
-    ? { ...checkpoint, label: `${basename(dirname(absolute))}/${checkpoint.label}` }
-    : checkpoint;
+  const checkpoint = await readFrom(localFolder(dirname(path)), basename(absolute), options);
+  return GENERIC_NAME.test(checkpoint.label) ? { ...checkpoint, label: basename(dirname(absolute)) } : checkpoint;
 }
 
-/** Names that every repo uses: they say nothing without their folder. */
-const GENERIC_NAME = /^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model|consolidated|ggml-model)\b/;
+/** Names that every repo uses for its weights: their folder says which model it is. */
+const GENERIC_NAME =
+  /^(?:model|pytorch_model|diffusion_pytorch_model|adapter_model|consolidated|ggml-model)(?=[-._]|$)/;
 
 /**
  * Opens the checkpoint that a file set holds, when it is clear which one is meant: safetensors before GGUF, as the second
