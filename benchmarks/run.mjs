@@ -97,8 +97,10 @@ function results(table) {
   ].join(", ");
   return `# Benchmark results
 
-Made by \`npm run bench -- --write\` on ${new Date().toISOString().slice(0, 10)}; ${machine}.
-How to read it stands at the top of [run.mjs](run.mjs).
+Made by \`npm run bench -- --write\`; how to read it stands at the top of [run.mjs](run.mjs).
+
+- Date: ${new Date().toISOString().slice(0, 10)}
+- Machine: ${machine}
 
 \`\`\`text
 ${table}

@@ -91,7 +91,7 @@ describeReal("data offsets", () => {
     expect(file.tensors.length).toBe(head?.n_tensors);
     expect(file.tensors.reduce((sum, tensor) => sum + tensor.elements, 0)).toBe(head?.n_params);
     const last = file.tensors.at(-1);
-    expect(file.dataOffset + (last?.offset ?? 0) + (last?.sizeBytes ?? 0)).toBeLessThanOrEqual(head?.full_bytes ?? 0);
+    expect((last?.offset ?? 0) + (last?.sizeBytes ?? 0)).toBeLessThanOrEqual(head?.full_bytes ?? 0);
     // The head lacks its data, and that is all there is to find.
     expect(file.findings.map((finding) => finding.rule)).toEqual(["gguf/truncated-data"]);
   });
@@ -108,7 +108,7 @@ describeReal("@huggingface/gguf as a second opinion", () => {
   ])("%s", async (name) => {
     const theirs = await gguf(realData(name), { allowLocalFile: true });
     const ours = await readBytes(realData(name));
-    expect(ours.tensors.map(({ name, ne, typeId, offset }) => [name, ne, typeId, offset])).toEqual(
+    expect(ours.tensors.map(({ name, ne, typeId, offset }) => [name, ne, typeId, offset - ours.dataOffset])).toEqual(
       theirs.tensorInfos.map((info) => [info.name, info.shape.map(Number), info.dtype, Number(info.offset)]),
     );
     const { version, tensor_count, kv_count, ...metadata } = theirs.metadata as Record<string, unknown>;

@@ -46,7 +46,7 @@ describe("the header reader", () => {
         expect(read.leftOut).toBe(0);
         const dataStart = 8 + utf8.encode(json).length;
         expect(
-          read.tensors.map(({ name, dtype, shape, offset, sizeBytes }) => [
+          read.tensors.map(({ name, type: dtype, shape, offset, sizeBytes }) => [
             name,
             { dtype, shape, data_offsets: [offset - dataStart, offset - dataStart + sizeBytes] },
           ]),

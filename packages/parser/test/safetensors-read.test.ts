@@ -39,7 +39,7 @@ function expectVerdict(file: SafetensorsFile, verdict: Verdict): void {
   if (verdict.tensors) {
     const byName = <T extends { name: string }>(list: readonly T[]): T[] =>
       list.toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-    const ours = file.tensors.map(({ name, dtype, shape, offset, sizeBytes }) => {
+    const ours = file.tensors.map(({ name, type: dtype, shape, offset, sizeBytes }) => {
       const begin = offset - file.headerBytes;
       return { name, dtype, shape: [...shape], off: [begin, begin + sizeBytes] };
     });
@@ -115,7 +115,7 @@ describeReal("published files", () => {
     const ours = await readSafetensors(memorySource(path, bytes));
     expect(
       Object.fromEntries(
-        ours.tensors.map(({ name, dtype, shape, offset, sizeBytes }) => {
+        ours.tensors.map(({ name, type: dtype, shape, offset, sizeBytes }) => {
           const begin = offset - ours.headerBytes;
           return [name, { dtype, shape, data_offsets: [begin, begin + sizeBytes] }];
         }),
@@ -143,7 +143,7 @@ it("shows a file with faults whole, and every fault in one pass", async () => {
     "unknown-dtype",
   ]);
   expect(rules(file.findings, "note")).toEqual(["proto-name", "misaligned"]);
-  expect(file.tensors[3]).toMatchObject({ dtype: "Q9", elements: 3, sizeBytes: 2 });
+  expect(file.tensors[3]).toMatchObject({ type: "Q9", elements: 3, sizeBytes: 2 });
   for (const { message } of file.findings) expect(message).not.toContain("\n");
 });
 
@@ -171,13 +171,13 @@ it("accepts what the reference accepts, with a note", async () => {
   ).toEqual(["leading-whitespace", "extra-field", "empty-name"]);
   const list = await readHeader('{"a":["F32",[2,2],[0,16]]}', 16);
   expect(rules(list.findings, "warning")).toEqual(["entry-is-list"]);
-  expect(list.tensors[0]).toMatchObject({ name: "a", dtype: "F32", shape: [2, 2], sizeBytes: 16 });
+  expect(list.tensors[0]).toMatchObject({ name: "a", type: "F32", shape: [2, 2], sizeBytes: 16 });
 });
 
 it("names both places of a duplicate key and keeps the later", async () => {
   const json = `{${entry("a", 0, 4)},"\\u0061":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}`;
   const file = await readHeader(json, 4);
-  expect(file.tensors.map(({ name, dtype }) => [name, dtype])).toEqual([["a", "I8"]]);
+  expect(file.tensors.map(({ name, type }) => [name, type])).toEqual([["a", "I8"]]);
   expect(file.findings[0]).toMatchObject({ rule: "safetensors/duplicate-key", severity: "error" });
   expect(file.findings[0]?.message).toContain(`at bytes 9 and ${8 + json.indexOf('"\\u0061"')}`);
 });

@@ -35,7 +35,7 @@ describe("writeSafetensors", () => {
         expect(file.headerBytes % 8).toBe(0);
         expect(file.findings.filter(({ severity }) => severity !== "note")).toEqual([]);
         expect(file.metadata.map(({ key, value }) => [key, value])).toEqual(Object.entries(metadata ?? {}));
-        const back = file.tensors.map(({ name, dtype, shape, offset, sizeBytes }) => ({
+        const back = file.tensors.map(({ name, type: dtype, shape, offset, sizeBytes }) => ({
           name,
           dtype,
           shape,

@@ -116,8 +116,13 @@ export function runTensors(flags: TensorsFlags): Promise<void> {
       return {
         schemaVersion: 1,
         tensors: select(opened).map(({ tensor, role, excluded }) => ({
-          ...tensor,
+          name: tensor.name,
+          shape: tensor.shape,
+          type: tensor.type,
+          elements: tensor.elements,
+          sizeBytes: tensor.sizeBytes,
           part: checkpoint.parts[tensor.part]?.name,
+          offset: tensor.offset,
           role,
           ...(excluded && { excluded }),
         })),

@@ -1,12 +1,10 @@
 /**
- * GGUF files -> `Checkpoint`. Shapes are turned round (GGUF writes the fastest dimension first), offsets become absolute,
- * the parts of a split set are joined and compared with what they say of each other.
+ * GGUF files -> `Checkpoint`: the parts of a split set are joined, and compared with what they say of each other.
  */
 import type { CheckpointError, Finding } from "../errors.ts";
 import { addFinding, findingList, listedFindings } from "../findings.ts";
 import type { GgufFile } from "../gguf/read.ts";
 import { splitKeys } from "../gguf/shards.ts";
-import { ggmlType } from "../gguf/types.ts";
 import { quoted } from "../words.ts";
 import type { Checkpoint, MetadataEntry, Tensor } from "./checkpoint.ts";
 
@@ -31,25 +29,16 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
   const first = files[0] as GgufFile;
   const findings: Finding[] = [...(set.findings ?? []), ...files.flatMap((file) => file.findings)];
   const error: CheckpointError | undefined = files.find((file) => file.error)?.error;
-  const tensors: Tensor[] = [];
-  const metadata: MetadataEntry[] = [];
-  const shapes = new Map<readonly number[], readonly number[]>();
-  files.forEach((file, part) => {
-    for (const { name, ne, typeId, elements, sizeBytes, offset } of file.tensors) {
-      tensors.push({
-        name,
-        shape: rowMajor(ne, shapes),
-        type: ggmlType(typeId)?.name ?? `type ${typeId}`,
-        elements,
-        sizeBytes,
-        part,
-        offset: file.dataOffset + offset,
-      });
-    }
-    for (const { key, type, value } of file.metadata) {
-      if (part === 0 || !SPLIT_KEY.test(key)) metadata.push({ key, type, value, part });
-    }
-  });
+  const metadata: MetadataEntry[] = files.flatMap((file, part) =>
+    file.metadata
+      .filter(({ key }) => part === 0 || !SPLIT_KEY.test(key))
+      .map(({ key, type, value }) => ({ key, type, value, part })),
+  );
+  // A file's tensors are the checkpoint's, but for the number of their part.
+  const tensors: readonly Tensor[] =
+    files.length === 1
+      ? first.tensors
+      : files.flatMap((file, part) => file.tensors.map((tensor) => ({ ...tensor, part })));
   const declared = splitKeys(first);
   const isSet = files.length > 1 || missing.length > 0;
   if (isSet) findings.push(...checkSet(set, tensors));
@@ -76,17 +65,6 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
     ...(error && { error }),
     close: set.close ?? (async () => {}),
   };
-}
-
-/** The reverse of `ne`; tensors that share one array of dimensions share the turned one too. */
-function rowMajor(ne: readonly number[], shapes: Map<readonly number[], readonly number[]>): readonly number[] {
-  if (ne.length < 2) return ne;
-  let shape = shapes.get(ne);
-  if (!shape) {
-    shape = [...ne].reverse();
-    shapes.set(ne, shape);
-  }
-  return shape;
 }
 
 /** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */

@@ -27,29 +27,22 @@ export interface SafetensorsParts {
 export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
   const { label, files, index, missing = [], config } = input;
   const findings = findingList();
-  const parts: Part[] = [];
-  const tensors: Tensor[] = [];
-  const metadata: MetadataEntry[] = [];
   // The first file of each tensor name.
   const holders = new Map<string, number>();
-
-  for (const [part, file] of files.entries()) {
-    for (const { key, value } of file.metadata) metadata.push({ key, type: "string", value, part });
-    let own = 0;
-    for (const tensor of file.tensors) {
-      const holder = holders.get(tensor.name);
-      if (holder !== undefined) {
-        reportTwice(findings, tensor, file, files[holder]?.name ?? "");
-        continue;
-      }
-      holders.set(tensor.name, part);
-      own++;
-      const { name, shape, dtype, elements, sizeBytes, offset } = tensor;
-      tensors.push({ name, shape, type: dtype, elements, sizeBytes, part, offset });
-    }
-    const { name, sizeBytes, headerBytes } = file;
-    parts.push({ name, sizeBytes, headerBytes, tensorCount: own });
-  }
+  // A lone file's tensors are the checkpoint's; in a set they get the number of their part, each name once.
+  const [only] = files.length === 1 && !index ? files : [];
+  const tensors: readonly Tensor[] = only ? only.tensors : joinTensors(files, holders, findings);
+  const counts = files.map(() => 0);
+  for (const { part } of tensors) counts[part] = (counts[part] ?? 0) + 1;
+  const parts: readonly Part[] = files.map(({ name, sizeBytes, headerBytes }, part) => ({
+    name,
+    sizeBytes,
+    headerBytes,
+    tensorCount: counts[part] ?? 0,
+  }));
+  const metadata: readonly MetadataEntry[] = files.flatMap((file, part) =>
+    file.metadata.map(({ key, value }) => ({ key, type: "string", value, part })),
+  );
 
   const alone = files.length === 1 && !index && missing.length === 0 && (input.declaredParts ?? 1) === 1;
   if (!alone) {
@@ -89,6 +82,23 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
     ...(error && { error }),
     async close() {},
   };
+}
+
+/** @param holders filled with the first file of each name */
+function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, number>, findings: FindingList): Tensor[] {
+  const tensors: Tensor[] = [];
+  for (const [part, file] of files.entries()) {
+    for (const tensor of file.tensors) {
+      const holder = holders.get(tensor.name);
+      if (holder === undefined) {
+        holders.set(tensor.name, part);
+        tensors.push(part === 0 ? tensor : { ...tensor, part });
+      } else {
+        reportTwice(findings, tensor, file, files[holder]?.name ?? "");
+      }
+    }
+  }
+  return tensors;
 }
 
 /** The finding for a shard that can't be read, or only in part. */

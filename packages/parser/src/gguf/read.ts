@@ -8,7 +8,7 @@
  * Specification: ggml docs/gguf.md; the checks are those of the reference reader (ggml/src/gguf.cpp), which has the last
  * word on what loads.
  */
-import type { LazyArray, MetadataScalar } from "../checkpoint/checkpoint.ts";
+import type { LazyArray, MetadataScalar, Tensor } from "../checkpoint/checkpoint.ts";
 import { CheckpointError, type Finding } from "../errors.ts";
 import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
@@ -53,17 +53,11 @@ export interface GgufMetadataEntry {
   readonly headerOffset: number;
 }
 
-export interface GgufTensorInfo {
-  readonly name: string;
-  /** As in the file: `ne[0]` is the row length, the fastest dimension. */
+/** A tensor with what only GGUF knows of it. It is the checkpoint's tensor too: one object serves both. */
+export interface GgufTensorInfo extends Tensor {
+  /** As in the file: `ne[0]` is the row length, the fastest dimension; `shape` is its reverse. */
   readonly ne: readonly number[];
   readonly typeId: number;
-  /** Product of `ne`; 0 when it can't be counted (a finding says so). */
-  readonly elements: number;
-  /** By the type's block size; for a type of unknown size the room up to the next tensor. */
-  readonly sizeBytes: number;
-  /** Relative to the data section, as written. */
-  readonly offset: number;
   /** Absolute byte offset of this record in the header. */
   readonly headerOffset: number;
 }
@@ -122,7 +116,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     keys: new Set(),
     alignment: DEFAULT_ALIGNMENT,
     array: undefined,
-    layout: { tensors: [], names: new Set(), shapes: new Map(), nextOffset: 0, findings },
+    layout: { tensors: [], names: new Set(), shapes: new Map(), typeNames: new Map(), nextOffset: 0, findings },
   };
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 
@@ -459,11 +453,13 @@ function finishLayout(
     const next = new Map(starts.map((start, i) => [start, starts[i + 1] ?? Math.max(start, fileSize - dataOffset)]));
     for (const tensor of unsized) tensor.sizeBytes = (next.get(tensor.offset) as number) - tensor.offset;
   }
+  // Offsets are counted from the data section, whose place is known only now.
+  for (const tensor of tensors) tensor.offset += dataOffset;
   if (error || tensors.length === 0) return tensors;
   let end = 0;
   let beyond = 0;
   for (const tensor of tensors) {
-    const tensorEnd = dataOffset + tensor.offset + tensor.sizeBytes;
+    const tensorEnd = tensor.offset + tensor.sizeBytes;
     if (tensorEnd > fileSize) beyond++;
     if (tensorEnd > end) end = tensorEnd;
   }

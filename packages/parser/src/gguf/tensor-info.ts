@@ -8,24 +8,26 @@ import { CheckpointError } from "../errors.ts";
 import { addFinding, type FindingList } from "../findings.ts";
 import { grouped, quoted } from "../words.ts";
 import { GGML_MAX_DIMS, GGML_MAX_NAME_BYTES, MAX_DIMS, MAX_KEY_BYTES } from "./limits.ts";
+import type { GgufTensorInfo } from "./read.ts";
 import { type GgmlType, ggmlType } from "./types.ts";
 import { type Cursor, formatU64, need, readLength, readName, readSize, readU32, readU64, tell } from "./values.ts";
 
-interface MutableTensorInfo {
-  name: string;
-  ne: readonly number[];
-  typeId: number;
-  elements: number;
-  sizeBytes: number;
-  offset: number;
-  headerOffset: number;
+/** While the table is read: `offset` is relative to the data section, as written. */
+type MutableTensorInfo = { -readonly [Field in keyof GgufTensorInfo]: GgufTensorInfo[Field] };
+
+/** Dimensions as written, and turned round. */
+interface Shape {
+  readonly ne: readonly number[];
+  readonly shape: readonly number[];
 }
 
 /** The table so far, and what the next record is checked against. */
 export interface TensorLayout {
   readonly tensors: MutableTensorInfo[];
   readonly names: Set<string>;
-  readonly shapes: Map<number, readonly number[]>;
+  readonly shapes: Map<number, Shape>;
+  /** Names of types that no table knows; one string each. */
+  readonly typeNames: Map<number, string>;
   readonly findings: FindingList;
   alignment?: number;
   /** Where the next tensor's data must start, relative to the data section. */
@@ -61,12 +63,23 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   need(cursor, dims * (cursor.narrow ? 4 : 8) + 12, WHAT);
   const dimensions: number[] = [];
   for (let i = 0; i < dims; i++) dimensions.push(readSize(cursor, WHAT));
-  const ne = shared(dimensions, layout.shapes);
+  const { ne, shape } = shared(dimensions, layout.shapes);
   const typeId = readU32(cursor, WHAT);
   const offset = readU64(cursor, WHAT);
 
   const type = ggmlType(typeId);
-  const tensor: MutableTensorInfo = { name, ne, typeId, elements: 0, sizeBytes: 0, offset, headerOffset };
+  const tensor: MutableTensorInfo = {
+    name,
+    shape,
+    type: type?.name ?? unknownTypeName(typeId, layout),
+    elements: 0,
+    sizeBytes: 0,
+    part: 0,
+    offset,
+    ne,
+    typeId,
+    headerOffset,
+  };
   measure(tensor, type, layout);
   checkName(tensor, nameBytes, valid, layout);
   if (dims > GGML_MAX_DIMS) {
@@ -76,14 +89,24 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   layout.tensors.push(tensor);
 }
 
-/** Shapes that have been seen are one array: a table of half a million tensors has a few dozen of them. */
-function shared(dimensions: readonly number[], shapes: Map<number, readonly number[]>): readonly number[] {
-  let key = dimensions.length;
-  for (const n of dimensions) key = key * 31 + n;
+/** Shapes that have been seen are one object: a table of half a million tensors has a few dozen of them. */
+function shared(ne: readonly number[], shapes: Map<number, Shape>): Shape {
+  let key = ne.length;
+  for (const n of ne) key = key * 31 + n;
   const seen = shapes.get(key);
-  if (seen && seen.length === dimensions.length && seen.every((n, i) => n === dimensions[i])) return seen;
-  if (!seen) shapes.set(key, dimensions);
-  return dimensions;
+  if (seen && seen.ne.length === ne.length && seen.ne.every((n, i) => n === ne[i])) return seen;
+  const shape = { ne, shape: ne.length > 1 ? [...ne].reverse() : ne };
+  if (!seen) shapes.set(key, shape);
+  return shape;
+}
+
+function unknownTypeName(typeId: number, { typeNames }: TensorLayout): string {
+  let name = typeNames.get(typeId);
+  if (name === undefined) {
+    name = `type ${typeId}`;
+    typeNames.set(typeId, name);
+  }
+  return name;
 }
 
 /** Elements and bytes, exact or not at all. */

@@ -241,10 +241,11 @@ function finishEntry(state: HeaderState, entry: Entry): SafetensorsTensor | unde
   // A size below 0 tells the layout check of reversed offsets; it is set right there.
   return {
     name,
-    dtype,
     shape,
+    type: dtype,
     elements: exactProduct(shape),
     sizeBytes: end - begin,
+    part: 0,
     offset: state.dataStart + begin,
     headerOffset,
   };

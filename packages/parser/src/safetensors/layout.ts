@@ -30,18 +30,18 @@ export function checkLayout(input: LayoutInput): void {
   for (let i = 0; i < tensors.length; i++) {
     const tensor = checkTensor(tensors[i] as SafetensorsTensor, dataStart, findings);
     tensors[i] = tensor;
-    const step = (dtypeBits(tensor.dtype) ?? 8) / 8;
+    const step = (dtypeBits(tensor.type) ?? 8) / 8;
     if (step > 1 && tensor.offset % step !== 0) {
       unaligned++;
       firstUnaligned ??= tensor;
     }
   }
   if (firstUnaligned) {
-    const { name, dtype, offset } = firstUnaligned;
+    const { name, type, offset } = firstUnaligned;
     addFinding(findings, {
       rule: "safetensors/misaligned",
       severity: "note",
-      message: `${grouped(unaligned)} of ${grouped(tensors.length)} tensors don't begin at a multiple of their element size, the first is ${quoted(name)} (${dtype} at byte ${offset})`,
+      message: `${grouped(unaligned)} of ${grouped(tensors.length)} tensors don't begin at a multiple of their element size, the first is ${quoted(name)} (${type} at byte ${offset})`,
       why: "the format allows it, but they can't be used in place from a mapped file",
       fix: "write the file again with a writer that pads the header to 8 bytes and sorts by element size",
       tensor: name,
@@ -53,7 +53,7 @@ export function checkLayout(input: LayoutInput): void {
 
 /** Checks one tensor by itself; the answer is the tensor, with a size that can be used. */
 function checkTensor(tensor: SafetensorsTensor, dataStart: number, findings: FindingList): SafetensorsTensor {
-  const { name, dtype, shape, elements, sizeBytes, headerOffset } = tensor;
+  const { name, type: dtype, shape, elements, sizeBytes, headerOffset } = tensor;
   const report = (rule: string, severity: "error" | "warning" | "note", message: string, why: string): void =>
     addFinding(findings, {
       rule: `safetensors/${rule}`,

@@ -1,19 +1,14 @@
 /** What a safetensors file and its index are, faithful to the format: order, names and offsets as written. */
-import type { JsonObject } from "../checkpoint/checkpoint.ts";
+import type { JsonObject, Tensor } from "../checkpoint/checkpoint.ts";
 import type { CheckpointError, Finding } from "../errors.ts";
 
-export interface SafetensorsTensor {
-  readonly name: string;
-  /** As written, known to the format or not. */
-  readonly dtype: string;
-  /** Row-major. A dimension above 2^53 is the nearest double, and a finding says so. */
-  readonly shape: readonly number[];
-  /** Product of the shape; 0 when it can't be held exactly (a `safetensors/size-overflow` finding says so). */
-  readonly elements: number;
-  /** `end - begin` of its data_offsets. */
-  readonly sizeBytes: number;
-  /** Absolute byte offset of its data in the file. */
-  readonly offset: number;
+/**
+ * A tensor with what only safetensors knows of it. It is the checkpoint's tensor too: one object serves both.
+ *
+ * `type` is the dtype as written, known to the format or not. A dimension above 2^53 is the nearest double and `elements`
+ * is 0 where the product can't be held exactly; a `safetensors/size-overflow` finding says so. `sizeBytes` is `end - begin`.
+ */
+export interface SafetensorsTensor extends Tensor {
   /** Absolute byte offset of its key in the header. */
   readonly headerOffset: number;
 }
