@@ -54,6 +54,8 @@ describe.concurrent("exit codes", () => {
     const run = await inspectCommand(command, MOE);
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout).not.toBe("");
+    // Not even colour goes into a pipe unasked.
+    expect(run.stdout).not.toMatch(UNPRINTABLE);
     expect(run.stdout.endsWith("\n")).toBe(true);
   });
 
@@ -165,7 +167,6 @@ describe.concurrent("colour", () => {
     (await inspect([MOE, ...args], { env })).stdout.includes(ANSI);
 
   it("never goes into a pipe unasked", async () => {
-    for (const command of COMMANDS) expect((await inspectCommand(command, MOE)).stdout).not.toMatch(UNPRINTABLE);
     expect(await coloured([], { COLORTERM: "truecolor" })).toBe(false);
   });
 
@@ -185,7 +186,7 @@ describe.concurrent("colour", () => {
   });
 
   it("changes nothing but colour", async () => {
-    for (const command of COMMANDS) {
+    for (const command of ["", "tensors", "meta"] as const) {
       const [plain, painted] = await Promise.all([
         inspectCommand(command, DENSE, "--no-color"),
         inspectCommand(command, DENSE, "--color"),
@@ -201,7 +202,7 @@ describe.concurrent("colour", () => {
   it("a dumb terminal gets neither colour nor block characters", async () => {
     const tty = { isTTY: true, columns: 80 } as NodeJS.WriteStream;
     expect(terminalStyle({}, tty, { TERM: "dumb" }).color.level).toBe(0);
-    for (const command of COMMANDS) {
+    for (const command of ["", "layers", "meta"] as const) {
       const { stdout } = await inspectCommand(command, DENSE, "--width", "60");
       const dumb = await inspect([...(command === "" ? [] : [command]), DENSE, "--width", "60"], {
         env: { TERM: "dumb" },
@@ -223,7 +224,7 @@ describe.concurrent("width", () => {
   });
 
   it("a pipe is 100 columns wide", async () => {
-    for (const command of COMMANDS) {
+    for (const command of ["", "tensors"] as const) {
       const [unasked, asked] = await Promise.all([
         inspectCommand(command, MOE),
         inspectCommand(command, MOE, "--width", "100"),
@@ -413,8 +414,14 @@ interface TensorRow {
 }
 
 describe.concurrent("tensors", () => {
-  async function rows(...args: string[]): Promise<TensorRow[]> {
-    return (jsonOf(await inspect(["tensors", MOE, "--json", ...args])) as { tensors: TensorRow[] }).tensors;
+  const asked = new Map<string, Promise<TensorRow[]>>();
+  /** A list that several tests look at is asked for once. */
+  function rows(...args: string[]): Promise<TensorRow[]> {
+    const answer =
+      asked.get(args.join(" ")) ??
+      inspect(["tensors", MOE, "--json", ...args]).then((run) => (jsonOf(run) as { tensors: TensorRow[] }).tensors);
+    asked.set(args.join(" "), answer);
+    return answer;
   }
   const names = (list: readonly TensorRow[]) => list.map(({ name }) => name);
 

@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 
-export const SHIM = fileURLToPath(new URL("../bin/inspect.js", import.meta.url));
+const SHIM = fileURLToPath(new URL("../bin/inspect.js", import.meta.url));
 export const FIXTURES = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
 
 /** Every fixture that is a checkpoint, as it is given to the command. */

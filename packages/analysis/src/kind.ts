@@ -35,7 +35,7 @@ export const KIND_WORDS: Readonly<Record<ModelKind, string>> = {
   "control-vector": "control vector",
   imatrix: "importance matrix",
   vocab: "vocabulary only",
-  unknown: "tensors of unknown purpose",
+  unknown: "unknown kind",
 };
 
 interface Seen {
@@ -60,9 +60,11 @@ const KINDS: readonly { readonly kind: ModelKind; fits(seen: Seen): boolean }[] 
   { kind: "projector", fits: ({ type, facts }) => type === "mmproj" || facts.architecture === "clip" },
   {
     kind: "vocab",
+    // A header that was cut off before its tensors looks the same.
     fits: ({ checkpoint, type }) =>
-      type === "vocab" ||
-      (checkpoint.tensors.length === 0 && checkpoint.metadata.some(({ key }) => key === "tokenizer.ggml.tokens")),
+      !checkpoint.error &&
+      (type === "vocab" ||
+        (checkpoint.tensors.length === 0 && checkpoint.metadata.some(({ key }) => key === "tokenizer.ggml.tokens"))),
   },
   {
     kind: "speech",

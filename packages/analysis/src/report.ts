@@ -2,7 +2,7 @@
  * The Report: everything that every view shows, versioned and JSON-safe. Its JSON Schema (docs/report.schema.json) is the
  * contract with scripts: fields are added, never renamed, as long as schemaVersion stays.
  */
-import type { Checkpoint, CheckpointError, Finding } from "@checkpoint-inspect/parser";
+import { type Checkpoint, type CheckpointError, type Finding, grouped } from "@checkpoint-inspect/parser";
 
 import { type Anatomy, type BucketCount, countAnatomy, type ExcludedCount, placer } from "./anatomy.ts";
 import { type ModelFacts, modelFacts } from "./facts.ts";
@@ -10,6 +10,7 @@ import { type ModelKind, modelKind } from "./kind.ts";
 import { type Layer, type LayerGroup, layerCollector } from "./layers.ts";
 import { activeParameters, countExperts, type Experts } from "./moe.ts";
 import { mixCollector, type QuantMix } from "./quantization/mix.ts";
+import { formatShare } from "./units.ts";
 
 export const SCHEMA_VERSION = 1;
 
@@ -201,7 +202,7 @@ function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
     findings.push({
       rule: "quantization/packed",
       severity: "warning",
-      message: `${anatomy.packedTensors} tensors hold packed weights (${anatomy.packed.slice(0, 3).join(", ")}${anatomy.packedTensors > 3 ? ", ..." : ""})`,
+      message: `${grouped(anatomy.packedTensors)} ${anatomy.packedTensors === 1 ? "tensor holds" : "tensors hold"} packed weights (${anatomy.packed.slice(0, 3).join(", ")}${anatomy.packedTensors > 3 ? ", ..." : ""})`,
       why: "their words are counted as they are stored; the parameters inside aren't worked out yet",
     });
   }
@@ -209,7 +210,7 @@ function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
     findings.push({
       rule: "anatomy/unknown-names",
       severity: "note",
-      message: `${((100 * anatomy.unknown) / anatomy.total).toFixed(1)}% of the parameters are in tensors whose names no rule knows`,
+      message: `${formatShare(anatomy.unknown / anatomy.total)} of the parameters are in tensors whose names no rule knows`,
       why: "they stand in the bucket 'other'",
     });
   }

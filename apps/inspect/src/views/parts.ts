@@ -6,7 +6,7 @@ import type { Style } from "../terminal.ts";
 import { severityColor } from "./palette.ts";
 import { cut, safe, width, wrap } from "./text.ts";
 
-/** Two lines: the file and what kind of thing it is, then what it says of itself. */
+/** The file and what kind of thing it is; what it says of itself; whether it could be read to its end. */
 export function title(report: Report, style: Style): string[] {
   const { model, source, experts } = report;
   const label = safe(source.label);
@@ -25,7 +25,13 @@ export function title(report: Report, style: Style): string[] {
   return [
     `${style.color.bold(cut(label, Math.max(20, room), "middle"))}  ${style.color.dim(kind)}`,
     style.color.dim(cut(facts.filter(Boolean).join(` ${style.glyphs.dot} `), style.width)),
+    ...(report.error ? wrap(incomplete(report.error), style.width).map((line) => style.color.red(line)) : []),
   ];
+}
+
+function incomplete({ offset }: NonNullable<Report["error"]>): string {
+  const where = offset === null ? "" : ` at byte ${formatExact(offset)}`;
+  return `Incomplete: reading stopped${where}; what stands here was read before.`;
 }
 
 /** What converters write when they know no name. */

@@ -16,10 +16,11 @@ export async function fileSource(path: string, name = basename(path)): Promise<B
   let handle: FileHandle | undefined;
   let sizeBytes: number;
   try {
+    // Asked before it is opened: opening a named pipe would wait for somebody to write.
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new CheckpointError("not-found", `${path} is not a regular file`, { file: name });
     handle = await open(path, "r");
-    const stats = await handle.stat();
-    if (!stats.isFile()) throw new CheckpointError("not-found", `${path} is not a file`, { file: name });
-    sizeBytes = stats.size;
+    sizeBytes = (await handle.stat()).size;
   } catch (cause) {
     await handle?.close();
     throw cause instanceof CheckpointError

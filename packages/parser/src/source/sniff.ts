@@ -56,8 +56,15 @@ const UNPACK = "unpack it first";
 const PICKLE = "it can run code when it is loaded; fetch the safetensors version, or convert it in a sandbox";
 const WRONG = "check that this is the file you meant";
 
-// Magic numbers as they stand on disk. Sources: the formats' own specifications; ggml's historic loaders for the last four
-// bytes-reversed words (a little-endian u32 'ggml' reads "lmgg" in the file).
+// Written as a u32 in the writer's byte order, so the file has the letters forwards or, on most machines, backwards.
+const LEGACY_WORDS = [
+  { word: "ggml", what: "a GGML file from before GGUF (ggml, unversioned)" },
+  { word: "ggmf", what: "a GGML file from before GGUF (ggmf)" },
+  { word: "ggjt", what: "a GGML file from before GGUF (ggjt)" },
+  { word: "ggla", what: "a GGML LoRA adapter from before GGUF (ggla)" },
+];
+
+// Magic numbers as they stand on disk. Sources: the formats' own specifications; ggml's historic loaders.
 const SIGNATURES = [
   {
     kind: "gguf-reversed",
@@ -65,10 +72,14 @@ const SIGNATURES = [
     what: "a GGUF file with its magic reversed (FUGG)",
     next: "write it again with a current converter",
   },
-  { kind: "legacy-ggml", magic: ascii("lmgg"), what: "a GGML file from before GGUF (ggml, unversioned)", next: LEGACY },
-  { kind: "legacy-ggml", magic: ascii("fmgg"), what: "a GGML file from before GGUF (ggmf)", next: LEGACY },
-  { kind: "legacy-ggml", magic: ascii("tjgg"), what: "a GGML file from before GGUF (ggjt)", next: LEGACY },
-  { kind: "legacy-ggml", magic: ascii("algg"), what: "a GGML LoRA adapter from before GGUF (ggla)", next: LEGACY },
+  ...LEGACY_WORDS.flatMap(({ word, what }) =>
+    [word, [...word].reverse().join("")].map((magic) => ({
+      kind: "legacy-ggml" as const,
+      magic: ascii(magic),
+      what,
+      next: LEGACY,
+    })),
+  ),
   { kind: "zip", magic: [0x50, 0x4b, 0x03, 0x04], what: "a zip archive", next: UNPACK },
   { kind: "zip", magic: [0x50, 0x4b, 0x05, 0x06], what: "an empty zip archive", next: WRONG },
   { kind: "compressed", magic: [0x1f, 0x8b], what: "gzip-compressed", next: "decompress it with gunzip first" },
