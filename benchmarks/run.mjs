@@ -7,10 +7,13 @@
  * processes of its own, and medians are taken, so that a busy moment falls on both. `measured` is what the figure was
  * made from; the numbers there are of this machine. Needs a build, which `npm run bench` makes.
  */
+
+import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -31,6 +34,9 @@ import { startUp, whatIsLoaded } from "./start-up.mjs";
 const REAL = "Qwen3-1.7B-Q4_K_M.gguf";
 /** Headers of published files, where they stand beside the repository. */
 const REAL_HEADS = fileURLToPath(new URL("../../shared/data/gguf-real-heads/", import.meta.url));
+const BUILT = ["../apps/inspect/dist/", "../packages/parser/dist/"].map((dist) =>
+  fileURLToPath(new URL(dist, import.meta.url)),
+);
 const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-bench-"));
@@ -42,6 +48,7 @@ try {
 
 function main() {
   const begin = performance.now();
+  const build = buildHash();
   const model = realModel() ?? standIn();
   const sections = [
     () => startUp(model),
@@ -58,8 +65,16 @@ function main() {
   const failed = rows.filter(({ holds }) => !holds).length;
   const verdict = failed === 0 ? `all ${rows.length} figures hold` : `${failed} of ${rows.length} figures FAILED`;
   console.log(`${verdict}; took ${Math.round((performance.now() - begin) / 1000)} s`);
-  if (process.argv.includes("--write"))
+  if (buildHash() !== build) {
+    console.error(
+      "bench: the build changed during the run, so the figures are of no one build; results.md is left as it was",
+    );
+    process.exitCode = 1;
+    return;
+  }
+  if (process.argv.includes("--write")) {
     writeFileSync(RESULTS, results(`${sections.map(({ text }) => text).join("\n\n")}\n\n${verdict}`));
+  }
   if (failed > 0) process.exitCode = 1;
 }
 
@@ -84,6 +99,17 @@ function standIn() {
   const path = join(folder, "as-large-as-qwen3-1.7b.gguf");
   const { headerBytes } = work("makeQwenLike", path).result;
   return { path, headerBytes, name: `a generated stand-in for ${REAL}` };
+}
+
+/** A digest of every script that is measured: a rebuild halfway would mix two programs in one table. */
+function buildHash() {
+  const hash = createHash("sha256");
+  for (const part of BUILT) {
+    for (const name of readdirSync(part, { recursive: true, encoding: "utf8" }).sort()) {
+      if (name.endsWith(".js")) hash.update(name).update(readFileSync(join(part, name)));
+    }
+  }
+  return hash.digest("hex");
 }
 
 /** @param {string} table */

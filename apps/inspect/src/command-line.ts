@@ -1,7 +1,7 @@
 /** The whole command line: every command, flag and help text, through yargs. */
 import yargs, { type Argv } from "yargs";
 
-import { COMMON_DEFAULTS, type CommonFlags, EXIT, UsageError } from "./commands/command.ts";
+import { COMMON_DEFAULTS, type CommonFlags, EXIT, NO_TARGET, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
 import { META_DEFAULTS, type MetaFlags, runMeta } from "./commands/meta.ts";
 import { runOverview } from "./commands/overview.ts";
@@ -10,8 +10,6 @@ import { runTensors, SORT_NAMES, TENSORS_DEFAULTS, type TensorsFlags } from "./c
 import { VERSION } from "./version.ts";
 
 const TARGET = "a .gguf or .safetensors file, any part of a set, an index, or a folder";
-
-const NO_TARGET = "name a target: a file, any part of a set, an index, or a folder";
 
 function withTarget<T>(args: Argv<T>) {
   return args.positional("target", { type: "string", demandOption: true, describe: TARGET });

@@ -17,7 +17,7 @@ export interface Style {
   readonly glyphs: Glyphs;
 }
 
-export interface Glyphs {
+interface Glyphs {
   /** Bar cells from empty to full, in equal steps. */
   readonly bar: readonly string[];
   readonly rule: string;

@@ -60,7 +60,6 @@ describe.concurrent("exit codes", () => {
   });
 
   it.each<[string, string[], RegExp]>([
-    ["no arguments", [], /./],
     ["a command without a target", ["layers"], /./],
     ["an unknown flag", [MOE, "--nope"], /nope/],
     ["a flag of another command", [MOE, "--sort", "size"], /sort/],
@@ -78,7 +77,6 @@ describe.concurrent("exit codes", () => {
     ["a limit that is no number", ["tensors", MOE, "--limit", "few"], /limit/],
     ["a limit below 0", ["tensors", MOE, "--limit=-1"], /limit/],
     ["a page that begins at no element", ["meta", MOE, "general.name", "--from", "x"], /from/],
-    ["an empty target", [""], /target/],
   ])("%s: 2, one line and where to look, nothing on stdout", async (_, args, says) => {
     const { code, stdout, stderr } = await inspect(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -89,6 +87,18 @@ describe.concurrent("exit codes", () => {
     expect(problem).not.toContain("\\n");
     expect(next).toBe("Try 'inspect --help'.");
     expect(more).toEqual([]);
+  });
+
+  it("no arguments: 2, the help on stderr", async () => {
+    const [bare, help] = await Promise.all([inspect([]), inspect(["--help"])]);
+    expect(bare).toMatchObject({ code: 2, stdout: "" });
+    expect(bare.stderr).toBe(help.stdout);
+  });
+
+  it("an empty target is not the current folder", async () => {
+    const run = await inspect([""], { cwd: FIXTURES + SET });
+    expect(run.stdout).toBe("");
+    expect([2, 3]).toContain(run.code);
   });
 
   describe.each<[string, Command, string[]]>([

@@ -9,7 +9,7 @@
  * `dense` and `moe` decoders with attention, `hybrid` of attention and a recurrent mixer, `ssm` without any attention,
  * `encoder` for embeddings or text to text, `other` for draft models and towers.
  */
-export type ArchitectureKind = "dense" | "moe" | "hybrid" | "ssm" | "encoder" | "other";
+type ArchitectureKind = "dense" | "moe" | "hybrid" | "ssm" | "encoder" | "other";
 
 export interface ArchitectureFacts {
   /** The models as their makers call them. */

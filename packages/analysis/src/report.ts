@@ -206,6 +206,14 @@ function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
       why: "their words are counted as they are stored; the parameters inside aren't worked out yet",
     });
   }
+  if (!Number.isSafeInteger(anatomy.stored) || !Number.isSafeInteger(anatomy.bytes)) {
+    findings.push({
+      rule: "anatomy/inexact",
+      severity: "error",
+      message: "the tensors claim more than 2^53 elements or bytes together",
+      why: "sums above that are rounded; no model is that large",
+    });
+  }
   if (anatomy.unknown > 0 && anatomy.unknown >= anatomy.total * UNKNOWN_SHARE_WORTH_SAYING) {
     findings.push({
       rule: "anatomy/unknown-names",

@@ -22,6 +22,8 @@ export const EXIT = { fine: 0, findings: 1, usage: 2, unreadable: 3, network: 4 
 /** A mistake in what was typed: one line, exit 2. */
 export class UsageError extends Error {}
 
+export const NO_TARGET = "name a target: a file, any part of a set, an index, or a folder";
+
 export interface Opened {
   readonly checkpoint: Checkpoint;
   readonly style: Style;
@@ -39,6 +41,7 @@ export async function runOn(
   text: (opened: Opened) => string | Promise<string>,
   json: (opened: Opened) => unknown | Promise<unknown>,
 ): Promise<void> {
+  if (flags.target === "") throw new UsageError(NO_TARGET);
   let checkpoint: Checkpoint;
   try {
     checkpoint = await openCheckpoint(flags.target);
@@ -67,7 +70,7 @@ export async function runOn(
 }
 
 /** One line on stderr: the file, the problem, what to do; and the exit code that goes with it. */
-export function complain(error: CheckpointError, { quiet }: { readonly quiet: boolean }): void {
+function complain(error: CheckpointError, { quiet }: { readonly quiet: boolean }): void {
   const where = error.file && !error.message.includes(error.file) ? `${error.file}: ` : "";
   if (!quiet) process.stderr.write(`inspect: ${safe(where + error.message)}\n`);
   process.exitCode = error.code === "network" || error.code === "auth" ? EXIT.network : EXIT.unreadable;

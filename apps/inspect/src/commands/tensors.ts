@@ -38,10 +38,12 @@ const TERMS: Readonly<Record<string, (value: string) => Test>> = {
     const [first, last] = range(value);
     return ({ role }) => role.expert !== undefined && role.expert >= first && role.expert <= last;
   },
-  bucket:
-    (value) =>
-    ({ role }) =>
-      role.bucket === value,
+  bucket: (value) => {
+    if (!(BUCKETS as readonly string[]).includes(value)) {
+      throw new UsageError(`bucket:${value} is none of ${BUCKETS.join(", ")}`);
+    }
+    return ({ role }) => role.bucket === value;
+  },
   part:
     (value) =>
     ({ role }) =>

@@ -4,7 +4,7 @@
  * JSON itself escapes the controls below U+0020; the others, bidirectional and invisible marks would reach a terminal raw.
  * Escaped, they are the same string to every parser. Line feeds are the document's own.
  */
-const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /(?!\n|\ufe0e|\ufe0f)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 function escapeUnits(character: string): string {
   let escaped = "";
@@ -12,7 +12,13 @@ function escapeUnits(character: string): string {
   return escaped;
 }
 
+/** Above 2^53 a JSON number would lose its last digits in most parsers. */
+function exact(value: unknown): unknown {
+  const large = typeof value === "bigint" || (Number.isInteger(value) && !Number.isSafeInteger(value));
+  return large ? BigInt(value as number).toString() : value;
+}
+
 export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? inner.toString() : inner), 2);
+  const text = JSON.stringify(value, (_, inner: unknown) => exact(inner), 2);
   return text.replace(UNSAFE, escapeUnits);
 }

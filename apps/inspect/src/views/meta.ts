@@ -17,7 +17,7 @@ export interface MetaRow {
 
 export const PREVIEW_ELEMENTS = PREVIEW;
 
-export function typeName({ type, value }: MetadataEntry): string {
+function typeName({ type, value }: MetadataEntry): string {
   return typeof value === "object" ? `${value.elementType}[${formatExact(value.length)}]` : type;
 }
 
@@ -26,8 +26,11 @@ export function metaView(rows: readonly MetaRow[], style: Style): string {
   return table<MetaRow>(
     rows,
     [
-      { title: "key", cell: ({ entry }) => cut(safe(entry.key), Math.floor(style.width / 2), "middle") },
-      { title: "type", cell: ({ entry }) => typeName(entry), paint: (text) => style.color.dim(text) },
+      {
+        title: "key",
+        cell: ({ entry }) => cut(safe(entry.key), Math.floor(style.width / 2), "middle", style.glyphs.ellipsis),
+      },
+      { title: "type", cell: ({ entry }) => typeName(entry), optional: 1, paint: (text) => style.color.dim(text) },
       { title: "value", cell: (row) => oneLine(row), stretch: true },
     ],
     style,
@@ -46,7 +49,7 @@ function oneLine({ entry: { value }, preview }: MetaRow): string {
   return typeof value === "string" ? safe(value.slice(0, LINE_LENGTH)) : formatNumber(value);
 }
 
-export function formatElement(element: MetadataElement): string {
+function formatElement(element: MetadataElement): string {
   if (Array.isArray(element)) return `[${element.map(formatElement).join(", ")}]`;
   return typeof element === "string"
     ? JSON.stringify(safe(element.slice(0, LINE_LENGTH)))

@@ -157,7 +157,7 @@ function bucketLines(report: Report, style: Style): string[] {
     style,
     { header: false, stretchMin: 28 },
   );
-  if (model.tiedEmbeddings) lines.push(style.color.dim(cut(TIED, style.width)));
+  if (model.tiedEmbeddings) lines.push(style.color.dim(cut(TIED, style.width, "end", style.glyphs.ellipsis)));
   return [heading("Where the parameters are", style), ...lines];
 }
 
@@ -253,5 +253,7 @@ function findingSection(report: Report, style: Style): string[] {
 
 function hint(report: Report, style: Style): string {
   const more = report.parameters.stored === 0 ? "inspect meta" : "inspect layers, tensors, quant, meta";
-  return style.color.dim(cut(`More: ${more} (same target); --json for scripts`, style.width));
+  return style.color.dim(
+    cut(`More: ${more} (same target); --json for scripts`, style.width, "end", style.glyphs.ellipsis),
+  );
 }

@@ -11,7 +11,6 @@ export function title(report: Report, style: Style): string[] {
   const { model, source, experts } = report;
   const label = safe(source.label);
   const kind = `${KIND_WORDS[model.kind]}${model.kind === "llm" ? (experts ? ", mixture of experts" : ", dense") : ""}`;
-  const room = style.width - 2 - width(kind);
   const parts = source.parts.length;
   const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
   const facts = [
@@ -22,9 +21,15 @@ export function title(report: Report, style: Style): string[] {
     plural(source.tensors, "tensor"),
     formatBytes(source.sizeBytes),
   ];
+  const { ellipsis, dot } = style.glyphs;
+  const line = facts.filter(Boolean).join(` ${dot} `);
+  const named = width(label) + 2 + width(kind) <= style.width;
   return [
-    `${style.color.bold(cut(label, Math.max(20, room), "middle"))}  ${style.color.dim(kind)}`,
-    style.color.dim(cut(facts.filter(Boolean).join(` ${style.glyphs.dot} `), style.width)),
+    named
+      ? `${style.color.bold(label)}  ${style.color.dim(kind)}`
+      : style.color.bold(cut(label, style.width, "middle", ellipsis)),
+    ...(named ? [] : [style.color.dim(cut(kind, style.width, "end", ellipsis))]),
+    style.color.dim(cut(line, style.width, "end", ellipsis)),
     ...(report.error ? wrap(incomplete(report.error), style.width).map((line) => style.color.red(line)) : []),
   ];
 }
@@ -39,7 +44,10 @@ const NO_NAME = /^(?:n\/?a|none|unknown|llama)?$/i;
 
 export function heading(text: string, style: Style, aside?: string): string {
   const line = style.color.bold(text);
-  return aside ? `${line}  ${style.color.dim(cut(aside, style.width - width(text) - 2))}` : line;
+  const room = style.width - width(text) - 2;
+  // A few letters of an aside say nothing.
+  if (!aside || room < Math.min(12, width(aside))) return line;
+  return `${line}  ${style.color.dim(cut(aside, room, "end", style.glyphs.ellipsis))}`;
 }
 
 const SEVERITIES = ["error", "warning", "note"] as const;
@@ -107,7 +115,7 @@ function evenRun(ranges: readonly (readonly [number, number])[], start: number):
 export function typesByBytes({ types }: Layer): string {
   return Object.entries(types)
     .sort((a, b) => b[1] - a[1])
-    .map(([type]) => type)
+    .map(([type]) => safe(type))
     .join(" ");
 }
 

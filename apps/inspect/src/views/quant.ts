@@ -2,7 +2,6 @@
 import {
   fileTypeWords,
   formatBytes,
-  formatCount,
   formatExact,
   formatShare,
   type Report,
@@ -14,7 +13,7 @@ import type { Style } from "../terminal.ts";
 import { bars } from "./bars.ts";
 import { heading, title } from "./parts.ts";
 import { table } from "./table.ts";
-import { safe, wrap } from "./text.ts";
+import { cut, safe, wrap } from "./text.ts";
 
 const BAR_CELLS = 10;
 /** The words say more than a bar or a count of tensors: those go first when room is short. */
@@ -35,7 +34,9 @@ export function labelLine(report: Report): string {
   }
   if (measured) {
     words.push(
-      measuredShare === 1 ? `all of it ${measured}` : `mostly ${measured} (${formatShare(measuredShare)} of the bytes)`,
+      measuredShare === 1
+        ? `all of it ${safe(measured)}`
+        : `mostly ${safe(measured)} (${formatShare(measuredShare)} of the bytes)`,
     );
   }
   const labels = labelWords(report);
@@ -67,7 +68,7 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
   return table<TypeCount>(
     types,
     [
-      { title: "type", cell: ({ type }) => type },
+      { title: "type", cell: ({ type }) => cut(safe(type), 16) },
       { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
       { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: 2 },
       { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
@@ -87,7 +88,7 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
 }
 
 /** 4.5, 16, 6.5625: as many decimals as the type has, at most four. */
-export function formatBits(bits: number): string {
+function formatBits(bits: number): string {
   return Number(bits.toFixed(4)).toString();
 }
 
@@ -103,18 +104,15 @@ export function quantView(report: Report, style: Style): string {
     lines.push(
       "",
       heading("How the figures come about", style),
-      `  bits per weight = 8 x ${formatExact(Math.round(bytes))} bytes / ${formatExact(parameters.total)} parameters = ${bitsPerWeight.toFixed(4)}`,
-      `  at 16 bits      = 2 x ${formatExact(parameters.total)} = ${formatBytes(sixteenBitBytes)}; here ${formatBytes(bytes)}`,
+      ...[
+        `bits per weight = 8 x ${formatExact(Math.round(bytes))} bytes / ${formatExact(parameters.total)} parameters = ${bitsPerWeight.toFixed(4)}`,
+        `at 16 bits = 2 x ${formatExact(parameters.total)} = ${formatBytes(sixteenBitBytes)}; here ${formatBytes(bytes)}`,
+      ].flatMap((line) => wrap(line, style.width - 4).map((piece, i) => (i === 0 ? `  ${piece}` : `    ${piece}`))),
     );
   }
   if (!parameters.logicalKnown) {
-    lines.push("", style.color.yellow("  Packed words are counted as stored; bits per weight can't be told yet."));
+    const note = "Packed words are counted as stored; bits per weight can't be told yet.";
+    lines.push("", ...wrap(note, style.width).map((line) => style.color.yellow(line)));
   }
-  lines.push(
-    "",
-    style.color.dim(
-      `Counted: ${formatCount(parameters.total)} parameters in ${formatExact(report.source.tensors)} tensors.`,
-    ),
-  );
   return lines.join("\n");
 }

@@ -27,6 +27,31 @@ export interface TableOptions {
 }
 
 const GAP = 2;
+/** A column that is cut keeps at least this much, or it says nothing. */
+const LEAST = 4;
+
+/** Leaves out and narrows columns until they fit into `room`; changes `widths`. */
+function fit<Row>(columns: readonly Column<Row>[], widths: number[], room: number, stretchMin: number): Set<number> {
+  const shown = new Set(columns.keys());
+  const stretches = (i: number) => columns[i]?.stretch === true;
+  const total = (least: (i: number) => number) => [...shown].reduce((sum, i) => sum + GAP + least(i), -GAP);
+  const own = (i: number) => widths[i] ?? 0;
+  const dispensable = [...columns.keys()]
+    .filter((i) => columns[i]?.optional)
+    .sort((a, b) => (columns[b]?.optional ?? 0) - (columns[a]?.optional ?? 0));
+  for (const i of dispensable) {
+    if (total((column) => (stretches(column) ? Math.min(own(column), stretchMin) : own(column))) <= room) break;
+    shown.delete(i);
+  }
+  // What still doesn't fit is cut: the stretched column first, then whichever is widest.
+  for (let over = total(own) - room; over > 0; over = total(own) - room) {
+    const cuttable = [...shown].filter((i) => own(i) > LEAST);
+    const widest = cuttable.find(stretches) ?? cuttable.sort((a, b) => own(b) - own(a))[0];
+    if (widest === undefined) break;
+    widths[widest] = Math.max(LEAST, own(widest) - over);
+  }
+  return shown;
+}
 
 export function table<Row>(
   rows: readonly Row[],
@@ -37,35 +62,16 @@ export function table<Row>(
   const { indent = 2, header = true, stretchMin = 16 } = options;
   const cells = columns.map((column) => rows.map((row) => column.cell(row)));
   const widths = columns.map((column, i) =>
-    Math.max(header ? width(column.title) : 0, ...(cells[i] as string[]).map(width)),
+    (cells[i] ?? []).reduce((widest, cell) => Math.max(widest, width(cell)), header ? width(column.title) : 0),
   );
-  const shown = new Set(columns.keys());
-  const need = () => {
-    let sum = indent - GAP;
-    for (const i of shown)
-      sum += GAP + (columns[i]?.stretch ? Math.min(widths[i] as number, stretchMin) : (widths[i] as number));
-    return sum;
-  };
-  const dispensable = [...columns.keys()]
-    .filter((i) => columns[i]?.optional)
-    .sort((a, b) => (columns[b]?.optional ?? 0) - (columns[a]?.optional ?? 0));
-  for (const i of dispensable) {
-    if (need() <= style.width) break;
-    shown.delete(i);
-  }
-  const stretched = columns.findIndex((column, i) => column.stretch && shown.has(i));
-  if (stretched >= 0) {
-    let others = indent - GAP;
-    for (const i of shown) others += GAP + (i === stretched ? 0 : (widths[i] as number));
-    widths[stretched] = Math.max(4, Math.min(widths[stretched] as number, style.width - others));
-  }
+  const shown = fit(columns, widths, style.width - indent, stretchMin);
   const order = [...shown];
   const line = (text: (i: number) => string, paint: (i: number, padded: string) => string) =>
     `${" ".repeat(indent)}${order
       .map((i, place) => {
         const column = columns[i] as Column<Row>;
         const columnWidth = widths[i] as number;
-        const fitted = cut(text(i), columnWidth, column.cutAt ?? "end");
+        const fitted = cut(text(i), columnWidth, column.cutAt ?? "end", style.glyphs.ellipsis);
         const last = place === order.length - 1;
         const padded =
           column.align === "right" ? padStart(fitted, columnWidth) : last ? fitted : padEnd(fitted, columnWidth);

@@ -5,15 +5,15 @@ import type { Style } from "../terminal.ts";
 import { bucketColor } from "./palette.ts";
 import { plural } from "./parts.ts";
 import { table } from "./table.ts";
-import { safe } from "./text.ts";
+import { cut, safe, wrap } from "./text.ts";
 
 export function tensorsView(rows: readonly PlacedTensor[], all: number, style: Style): string {
   const lines = table<PlacedTensor>(
     rows,
     [
       { title: "tensor", cell: ({ tensor }) => safe(tensor.name), stretch: true, cutAt: "middle" },
-      { title: "shape", cell: ({ tensor }) => tensor.shape.join(" x ") || "scalar", align: "right" },
-      { title: "type", cell: ({ tensor }) => safe(tensor.type) },
+      { title: "shape", cell: ({ tensor }) => formatShape(tensor.shape), align: "right" },
+      { title: "type", cell: ({ tensor }) => cut(safe(tensor.type), 16) },
       { title: "elements", cell: ({ tensor }) => formatExact(tensor.elements), align: "right", optional: 1 },
       { title: "bytes", cell: ({ tensor }) => formatBytes(tensor.sizeBytes), align: "right" },
       {
@@ -29,5 +29,14 @@ export function tensorsView(rows: readonly PlacedTensor[], all: number, style: S
   const sum = rows.reduce((total, { tensor }) => total + tensor.elements, 0);
   const bytes = rows.reduce((total, { tensor }) => total + tensor.sizeBytes, 0);
   const which = rows.length === all ? plural(all, "tensor") : `${formatExact(rows.length)} of ${plural(all, "tensor")}`;
-  return [...lines, style.color.dim(`${which}, ${formatExact(sum)} elements, ${formatBytes(bytes)}`)].join("\n");
+  const footer = `${which}, ${formatExact(sum)} elements, ${formatBytes(bytes)}`;
+  return [...lines, ...wrap(footer, style.width).map((line) => style.color.dim(line))].join("\n");
+}
+
+/** No layer has more dimensions than this; a file may claim any number. */
+const DIMENSIONS_SHOWN = 6;
+
+function formatShape(shape: readonly number[]): string {
+  if (shape.length <= DIMENSIONS_SHOWN) return shape.join(" x ") || "scalar";
+  return `${shape.slice(0, 3).join(" x ")} x ... (${formatExact(shape.length)} dimensions)`;
 }

@@ -5,10 +5,13 @@
  * other invisible characters are made visible (`\x1b`, `\u202e`) before they are printed, so that no file can move the
  * cursor, colour the screen or show one name and mean another.
  */
-/** Controls, format characters (bidi marks, zero width, tags), lone surrogates, line and paragraph separators. */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+/**
+ * Controls, format characters (bidi marks, zero width, tags), lone surrogates, line and paragraph separators, and whatever
+ * else a terminal may draw as nothing; but for the two variation selectors that choose between text and emoji.
+ */
+const UNSAFE = /(?!\ufe0e|\ufe0f)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 /** The same, but line breaks and tabs stay: for text that is shown over several lines. */
-const UNSAFE_IN_BLOCK = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSAFE_IN_BLOCK = /(?!\n|\t|\ufe0e|\ufe0f)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
@@ -41,7 +44,7 @@ interface WideText {
 let wideText: WideText | undefined;
 
 /** Text beyond {@link NARROW} was measured before {@link loadWideText}; load it and render again. */
-export class WideTextNeeded extends Error {}
+class WideTextNeeded extends Error {}
 
 /** Loads what measures any text: Unicode's tables and a segmenter, which take longer than reading a header. */
 export async function loadWideText(): Promise<void> {
@@ -73,16 +76,23 @@ export function width(text: string): number {
   return NARROW.test(text) ? text.length : wide().stringWidth(text);
 }
 
-const ELLIPSIS = "\u2026";
-
 /** Cuts to a number of columns, with an ellipsis where something is lost. */
-export function cut(text: string, columns: number, position: "middle" | "end" = "end"): string {
+export function cut(text: string, columns: number, position: "middle" | "end" = "end", ellipsis = "\u2026"): string {
   const room = Math.max(1, columns);
-  if (!NARROW.test(text)) return wide().cliTruncate(text, room, { position });
-  if (text.length <= room) return text;
-  if (position === "end") return text.slice(0, room - 1) + ELLIPSIS;
-  const head = Math.floor(room / 2);
-  return text.slice(0, head) + ELLIPSIS + text.slice(text.length - (room - head - 1));
+  if (width(text) <= room) return text;
+  if (!NARROW.test(text)) {
+    // cli-truncate lets a character of two columns stand half over the edge: ask for less until it fits.
+    const { cliTruncate } = wide();
+    for (let asked = room; asked > 0; asked--) {
+      const short = cliTruncate(text, asked, { position, truncationCharacter: ellipsis });
+      if (width(short) <= room) return short;
+    }
+    return ellipsis.slice(0, room);
+  }
+  const mark = ellipsis.slice(0, room);
+  const kept = room - mark.length;
+  const head = position === "end" ? kept : Math.ceil(kept / 2);
+  return text.slice(0, head) + mark + text.slice(text.length - (kept - head));
 }
 
 export function padEnd(text: string, columns: number): string {

@@ -25,8 +25,8 @@ export function jsonCursor(file: string, bytes: Uint8Array, start: number, end: 
 /** Kind of a JSON value, told by its first byte. */
 export type JsonKind = "object" | "array" | "string" | "number" | "true" | "false" | "null";
 
-export const QUOTE = 0x22;
-export const COMMA = 0x2c;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
 export const COLON = 0x3a;
 export const OPEN_BRACKET = 0x5b;
 export const CLOSE_BRACKET = 0x5d;

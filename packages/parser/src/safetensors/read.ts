@@ -12,7 +12,7 @@ import { checkLayout } from "./layout.ts";
 import { FIRST_WINDOW_BYTES, LENGTH_FIELD_BYTES, MAX_HEADER_BYTES } from "./limits.ts";
 import type { SafetensorsFile } from "./types.ts";
 
-export type { SafetensorsFile, SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
+export type { SafetensorsFile } from "./types.ts";
 
 /**
  * Reads the header of one file. Faults that leave it readable are findings: of severity `error` where the reference

@@ -4,7 +4,7 @@
  */
 import { CheckpointError } from "../errors.ts";
 
-export type ForeignKind =
+type ForeignKind =
   | "empty"
   | "zeros"
   | "git-lfs-pointer"

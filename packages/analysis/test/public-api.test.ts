@@ -1,0 +1,63 @@
+/** The names that the packages export. A change here is a change for everyone who imports them: say so in CHANGELOG.md. */
+import * as parser from "@checkpoint-inspect/parser";
+import { expect, it } from "vitest";
+
+import * as analysis from "../src/index.ts";
+
+it("parser", () => {
+  expect(Object.keys(parser).sort()).toEqual([
+    "CheckpointError",
+    "DTYPES",
+    "GGML_TYPES",
+    "assembleSafetensors",
+    "checkpointFromGguf",
+    "checkpointFromSafetensors",
+    "dtypeBits",
+    "fileSource",
+    "fileTypeLabel",
+    "ggmlType",
+    "ggufDataSize",
+    "grouped",
+    "labelFromFileName",
+    "localFolder",
+    "memoryFileSet",
+    "memorySource",
+    "openCheckpoint",
+    "openFileSet",
+    "parseSplitName",
+    "readGguf",
+    "readSafetensors",
+    "splitFileName",
+    "splitGguf",
+    "writeGguf",
+    "writeGgufHeader",
+    "writeIndexJson",
+    "writeSafetensors",
+  ]);
+});
+
+it("analysis", () => {
+  expect(Object.keys(analysis).sort()).toEqual([
+    "BUCKETS",
+    "KIND_WORDS",
+    "SCHEMA_VERSION",
+    "analyse",
+    "architectureFacts",
+    "bucketTag",
+    "bucketWords",
+    "countAnatomy",
+    "fileTypeWords",
+    "formatBytes",
+    "formatCount",
+    "formatExact",
+    "formatShare",
+    "ggufClassifier",
+    "hfClassifier",
+    "metadataValue",
+    "modelFacts",
+    "partWords",
+    "placer",
+    "reportError",
+    "typeWords",
+  ]);
+});
