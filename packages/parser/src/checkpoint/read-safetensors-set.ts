@@ -59,7 +59,7 @@ export async function readSafetensorsSet(
     label: plan.label,
     files: read,
     index: plan.index,
-    missing: [...plan.missing, ...missing].sort(naturalOrder.compare),
+    missing: [...plan.missing, ...missing].sort(naturalOrder),
     declaredParts: alone ? undefined : (plan.declaredParts ?? plan.index?.shards.length),
     config: config.config,
     extraFindings: [
@@ -72,7 +72,7 @@ export async function readSafetensorsSet(
 
 /** The file to open in a folder with these names: an index, else a whole model, else a lone file or the first shard of a set. */
 export function chooseSafetensorsEntry(names: readonly string[]): string | undefined {
-  const sorted = [...names].sort(naturalOrder.compare);
+  const sorted = [...names].sort(naturalOrder);
   const indexes = sorted.filter((name) => INDEX_NAME.test(name));
   const all = sorted.filter((name) => name.endsWith(".safetensors"));
   // Mistral's consolidated*.safetensors hold the whole model a second time.
