@@ -6,7 +6,7 @@ import type { LazyArray, MetadataElement } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
 import type { ByteSource } from "../source/byte-source.ts";
 import { grouped } from "../words.ts";
-import { MAX_ARRAY_DEPTH, MAX_NESTED_DECODE_BYTES, STRING_MARK_EVERY, WINDOW_BYTES } from "./limits.ts";
+import { MAX_ARRAY_DEPTH, MAX_NESTED_DECODE_BYTES, STRING_MARK_EVERY } from "./limits.ts";
 import {
   type Cursor,
   decodeUtf8,
@@ -21,6 +21,9 @@ import {
   VALUE_TYPES,
   type ValueType,
 } from "./values.ts";
+
+/** One read of `slice`: a few thousand strings. */
+const SLICE_WINDOW_BYTES = 256 * 1024;
 
 /** Where a walk over an array stands: one frame a nesting level, so that it can stop at a window's end and go on. */
 export interface ArrayWalk {
@@ -153,7 +156,7 @@ export function lazyArray(source: ByteSource, walk: ArrayWalk, end: number, curs
     let wanted = at;
     const values: MetadataElement[] = [];
     while (index < last) {
-      const size = Math.min(end - at, Math.max(WINDOW_BYTES / 8, wanted - at));
+      const size = Math.min(end - at, Math.max(SLICE_WINDOW_BYTES, wanted - at));
       setWindow(reader, at, await source.read(at, size));
       try {
         while (index < last) {

@@ -5,8 +5,8 @@
 /** First window: covers the hyper-parameters of any model and the whole header of a small one. */
 export const FIRST_WINDOW_BYTES = 256 * 1024;
 
-/** Later windows: headers run to 20 MB (a 262k vocabulary with its merges), so few reads suffice. */
-export const WINDOW_BYTES = 2 * 1024 * 1024;
+/** Later windows: headers run to 20 MB, so forty reads at most, and little garbage is left behind each. */
+export const WINDOW_BYTES = 512 * 1024;
 
 /** A scalar string up to this is decoded with the header (chat templates reach 100 kB); a longer one is cut, and said so. */
 export const MAX_INLINE_STRING_BYTES = 1024 * 1024;

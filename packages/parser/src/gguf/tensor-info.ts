@@ -10,7 +10,18 @@ import { grouped, quoted } from "../words.ts";
 import { GGML_MAX_DIMS, GGML_MAX_NAME_BYTES, MAX_DIMS, MAX_KEY_BYTES } from "./limits.ts";
 import type { GgufTensorInfo } from "./read.ts";
 import { type GgmlType, ggmlType } from "./types.ts";
-import { type Cursor, formatU64, need, readLength, readName, readSize, readU32, readU64, tell } from "./values.ts";
+import {
+  type Cursor,
+  compact,
+  formatU64,
+  need,
+  readLength,
+  readName,
+  readSize,
+  readU32,
+  readU64,
+  tell,
+} from "./values.ts";
 
 /** While the table is read: `offset` is relative to the data section, as written. */
 type MutableTensorInfo = { -readonly [Field in keyof GgufTensorInfo]: GgufTensorInfo[Field] };
@@ -124,7 +135,7 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
     );
     return;
   }
-  tensor.elements = elements;
+  tensor.elements = compact(elements);
   if (type?.origin !== "mainline") nameForeignType(tensor, type, layout);
   if (!type || type.blockElements === 0) {
     layout.unsized ??= [];
@@ -143,7 +154,7 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
   const rowBytes = type.rowMetaBytes + Math.ceil(row / type.blockElements) * type.blockBytes;
   const sizeBytes = row === 0 ? 0 : rowBytes * (elements / row);
   if (Number.isSafeInteger(sizeBytes)) {
-    tensor.sizeBytes = sizeBytes;
+    tensor.sizeBytes = compact(sizeBytes);
   } else {
     complain(
       tensor,

@@ -95,7 +95,7 @@ export function setWindow(cursor: Cursor, start: number, bytes: Uint8Array): voi
 
 /** Absolute offset of the next byte. */
 export function tell(cursor: Cursor): number {
-  return cursor.start + cursor.pos;
+  return compact(cursor.start + cursor.pos);
 }
 
 /** Makes sure that `length` bytes lie ahead in the window. */
@@ -127,7 +127,14 @@ export function readU64(cursor: Cursor, what: string): number {
   const first = cursor.view.getUint32(cursor.pos, cursor.littleEndian);
   const second = cursor.view.getUint32(cursor.pos + 4, cursor.littleEndian);
   cursor.pos += 8;
-  return cursor.littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+  const [low, high] = cursor.littleEndian ? [first, second] : [second, first];
+  // Not added where there is nothing to add: a small integer that went through a double is kept as one, in 16 more bytes.
+  return high === 0 ? low : high * 2 ** 32 + low;
+}
+
+/** The same number, as a small integer where it is one: tables of half a million tensors are made of them. */
+export function compact(n: number): number {
+  return n === (n | 0) ? n | 0 : n;
 }
 
 /** A count, length or dimension: 64 bits, in v1 files 32. */
