@@ -8,7 +8,15 @@ import { gguf } from "@huggingface/gguf";
 import { describe, expect, it } from "vitest";
 
 import { describeReal, listReal, readRealJson, realData } from "../../../test-support/real-data.ts";
-import { CheckpointError, type GgufFile, ggmlType, type LazyArray, memorySource, readGguf } from "../src/index.ts";
+import {
+  CheckpointError,
+  fileSource,
+  type GgufFile,
+  ggmlType,
+  type LazyArray,
+  memorySource,
+  readGguf,
+} from "../src/index.ts";
 
 interface DumpEntry {
   readonly type: string;
@@ -151,6 +159,22 @@ describeReal("arrays on demand", () => {
     }
     expect(await tokens.at(12_345)).toBe(all[12_345]);
     expect(await tokens.at(tokens.length)).toBeUndefined();
+  });
+});
+
+describeReal("a header of many windows", () => {
+  it("reads the same from a file, whose windows share one buffer, as from memory", async () => {
+    const path = realData("gguf-vocab", "ggml-vocab-qwen2.gguf");
+    const source = await fileSource(path);
+    const fromFile = await readGguf(source);
+    const fromMemory = await readBytes(path);
+    const shown = async (file: GgufFile) =>
+      Promise.all(
+        file.metadata.map(async ({ key, value }) => [key, isArray(value) ? await value.slice(0, 100) : value]),
+      );
+    expect(await shown(fromFile)).toEqual(await shown(fromMemory));
+    expect(fromFile.headerBytes).toBe(fromMemory.headerBytes);
+    await source.close();
   });
 });
 

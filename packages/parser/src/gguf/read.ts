@@ -121,6 +121,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 
   let error: CheckpointError | undefined;
+  let into: Uint8Array | undefined;
   for (;;) {
     try {
       advance(cursor, progress);
@@ -129,7 +130,9 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
       if (signal instanceof Starved) {
         const start = tell(cursor);
         const length = Math.max(WINDOW_BYTES, signal.upTo - start);
-        setWindow(cursor, start, await source.read(start, length, options));
+        // Nothing that was parsed points into the window: names are copied, arrays read their own bytes.
+        if (!into || into.length < length) into = new Uint8Array(length);
+        setWindow(cursor, start, await source.read(start, length, { ...options, into }));
         if (cursor.bytes.length < Math.min(signal.upTo, source.sizeBytes) - start) {
           error = new CheckpointError("truncated", `the file got shorter while it was read (byte ${start})`, {
             file: source.name,

@@ -7,6 +7,11 @@ import { CheckpointError } from "../errors.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
+  /**
+   * Memory that the source may read into, and return a view of: for callers that go through a file window by window and
+   * are done with the one before. Fresh memory costs more than the reading itself.
+   */
+  readonly into?: Uint8Array;
 }
 
 export interface ByteSource {

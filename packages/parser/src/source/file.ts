@@ -34,7 +34,8 @@ export async function fileSource(path: string, name = basename(path)): Promise<B
       options?.signal?.throwIfAborted();
       if (!handle) throw new CheckpointError("not-found", `${name} is closed already`, { file: name });
       const wanted = Math.max(0, Math.min(length, sizeBytes - offset));
-      const bytes = new Uint8Array(wanted);
+      const { into } = options ?? {};
+      const bytes = into && into.length >= wanted ? into.subarray(0, wanted) : new Uint8Array(wanted);
       let done = 0;
       while (done < wanted) {
         const { bytesRead } = await handle.read(bytes, done, wanted - done, offset + done);
