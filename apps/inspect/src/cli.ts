@@ -10,7 +10,7 @@ import { runOverview } from "./commands/overview.ts";
 import { runQuant } from "./commands/quant.ts";
 import { runTensors, TENSORS_DEFAULTS } from "./commands/tensors.ts";
 import { quietOnClosedPipe } from "./terminal.ts";
-import { safe } from "./views/text.ts";
+import { safe, safeBlock } from "./views/text.ts";
 
 /** The commands that read a local checkpoint, as they run without flags of their own. */
 const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) => Promise<void>>> = {
@@ -47,9 +47,15 @@ async function main(args: readonly string[]): Promise<void> {
     if (short) await short;
     else await (await import("./command-line.ts")).runCommandLine(args);
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`inspect: ${safe(error.message)}\nTry 'inspect --help'.\n`);
-    process.exitCode = EXIT.usage;
+    if (error instanceof UsageError) {
+      process.stderr.write(`inspect: ${safe(error.message)}\nTry 'inspect --help'.\n`);
+      process.exitCode = EXIT.usage;
+    } else {
+      // A mistake of ours. Node would print a line of the bundle with it, which is the whole program.
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      process.stderr.write(`inspect: unexpected error, please report it\n${safeBlock(stack)}\n`);
+      process.exitCode = EXIT.internal;
+    }
   }
 }
 

@@ -12,7 +12,6 @@ export interface ModelFacts {
   /** Blocks of the (text) stack, without MTP blocks. */
   readonly layers?: number;
   readonly mtpLayers?: number;
-  readonly encoderLayers?: number;
   readonly contextLength?: number;
   readonly hiddenSize?: number;
   readonly vocabularySize?: number;
@@ -21,7 +20,6 @@ export interface ModelFacts {
   readonly kvHeads?: number | readonly number[];
   readonly headDim?: number;
   readonly feedForwardSize?: number | readonly number[];
-  readonly expertFeedForwardSize?: number;
   readonly experts?: number;
   readonly expertsPerToken?: number;
   readonly sharedExperts?: number;
@@ -33,17 +31,18 @@ export interface ModelFacts {
 type NumberFact =
   | "layers"
   | "mtpLayers"
-  | "encoderLayers"
   | "contextLength"
   | "hiddenSize"
   | "vocabularySize"
   | "headDim"
-  | "expertFeedForwardSize"
   | "experts"
   | "expertsPerToken"
   | "sharedExperts"
   | "slidingWindow";
 type PerLayerFact = "attentionHeads" | "kvHeads" | "feedForwardSize";
+
+/** Facts that may differ from layer to layer. Any other is a number; a list of equal ones counts as that number. */
+const PER_LAYER: ReadonlySet<string> = new Set<PerLayerFact>(["attentionHeads", "kvHeads", "feedForwardSize"]);
 
 interface FactRow {
   readonly fact: NumberFact | PerLayerFact;
@@ -60,7 +59,6 @@ const FACTS: readonly FactRow[] = [
     config: ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "decoder_layers"],
   },
   { fact: "mtpLayers", gguf: ["nextn_predict_layers"], config: ["num_nextn_predict_layers"] },
-  { fact: "encoderLayers", gguf: [], config: ["encoder_layers"] },
   {
     fact: "contextLength",
     gguf: ["context_length"],
@@ -91,11 +89,6 @@ const FACTS: readonly FactRow[] = [
     fact: "feedForwardSize",
     gguf: ["feed_forward_length"],
     config: ["intermediate_size", "n_inner", "ffn_hidden_size", "d_ff", "ffn_dim", "decoder_ffn_dim"],
-  },
-  {
-    fact: "expertFeedForwardSize",
-    gguf: ["expert_feed_forward_length"],
-    config: ["moe_intermediate_size", "expert_ffn_hidden_size"],
   },
   {
     fact: "experts",
@@ -130,6 +123,7 @@ const TEXT_CONFIGS = ["text_config", "llm_config", "language_config", "thinker_c
 /** Some MoE configs keep their expert facts in an object of their own (DBRX). */
 const INNER_CONFIGS = ["ffn_config", "attn_config"] as const;
 
+/** The hyper-parameters of a checkpoint, from wherever its format keeps them. Facts that nobody states are absent. */
 export function modelFacts(checkpoint: Checkpoint): ModelFacts {
   return checkpoint.format === "gguf" ? factsFromGguf(checkpoint) : factsFromConfig(checkpoint.config?.json);
 }
@@ -150,8 +144,7 @@ function factsFromGguf(checkpoint: Checkpoint): ModelFacts {
   for (const { fact, gguf } of FACTS) {
     for (const key of gguf) {
       const value = values.get(`${architecture}.${key}`);
-      const number = typeof value === "object" ? perLayer(value) : value;
-      if (isCount(number) || Array.isArray(number)) facts[fact] ??= number;
+      facts[fact] ??= countOf(fact, typeof value === "object" ? value.values : value);
     }
   }
   // The block count of GGUF includes the MTP blocks at its end (llama.cpp, hparams.nextn_predict_layers).
@@ -163,9 +156,12 @@ function factsFromGguf(checkpoint: Checkpoint): ModelFacts {
   return dropUndefined(facts);
 }
 
-function perLayer(array: LazyArray): readonly number[] | undefined {
-  const { values } = array;
-  return values?.every((value) => typeof value === "number") ? (values as readonly number[]) : undefined;
+/** A fact's value as it may stand: one count, one a layer where the fact can have that, or nothing. */
+function countOf(fact: FactRow["fact"], value: unknown): number | readonly number[] | undefined {
+  if (isCount(value)) return value;
+  if (!Array.isArray(value) || value.length === 0 || !value.every(isCount)) return undefined;
+  if (PER_LAYER.has(fact)) return value;
+  return value.every((count) => count === value[0]) ? value[0] : undefined;
 }
 
 function factsFromConfig(json: JsonObject | undefined): ModelFacts {
@@ -182,9 +178,7 @@ function factsFromConfig(json: JsonObject | undefined): ModelFacts {
   };
   const facts: Record<string, unknown> = {};
   for (const { fact, config } of FACTS) {
-    const value = find(config);
-    if (isCount(value)) facts[fact] = value;
-    else if (Array.isArray(value) && value.length > 0 && value.every(isCount)) facts[fact] = value;
+    facts[fact] = countOf(fact, find(config));
   }
   const type = json.model_type;
   if (typeof type === "string") facts.architecture = type;

@@ -14,6 +14,7 @@ export type ModelKind =
   | "embedding"
   | "encoder-decoder"
   | "speech"
+  | "vision"
   | "diffusion"
   | "adapter"
   | "projector"
@@ -29,6 +30,7 @@ export const KIND_WORDS: Readonly<Record<ModelKind, string>> = {
   embedding: "embedding model",
   "encoder-decoder": "encoder-decoder model",
   speech: "speech model",
+  vision: "vision model",
   diffusion: "diffusion model",
   adapter: "LoRA adapter",
   projector: "multimodal projector",
@@ -44,11 +46,13 @@ interface Seen {
   readonly anatomy: Anatomy;
   /** `general.type` of GGUF. */
   readonly type: string;
-  /** First entry of `architectures` in config.json: the class that loads it. */
+  /** First entry of `architectures` in config.json, or `_class_name` of diffusers: the class that loads it. */
   readonly modelClass: string;
   /** Share of tensors whose part matches. */
   share(part: RegExp): number;
 }
+
+const POOLED: ReadonlySet<unknown> = new Set([1, 2, 3, 4]);
 
 const KINDS: readonly { readonly kind: ModelKind; fits(seen: Seen): boolean }[] = [
   { kind: "imatrix", fits: ({ type, share }) => type === "imatrix" || share(/^imatrix$/) > 0.5 },
@@ -57,60 +61,80 @@ const KINDS: readonly { readonly kind: ModelKind; fits(seen: Seen): boolean }[] 
     fits: ({ facts, share }) => facts.architecture === "controlvector" || share(/^control_vector$/) > 0.5,
   },
   { kind: "adapter", fits: ({ type, share }) => type === "adapter" || share(/^lora/) > 0.5 },
-  { kind: "projector", fits: ({ type, facts }) => type === "mmproj" || facts.architecture === "clip" },
+  // `clip` is what llama.cpp calls any projector file; transformers has a model of that name.
+  {
+    kind: "projector",
+    fits: ({ type, checkpoint, facts }) =>
+      type === "mmproj" || (checkpoint.format === "gguf" && facts.architecture === "clip"),
+  },
   {
     kind: "vocab",
-    // A header that was cut off before its tensors looks the same.
+    // A header that was cut off before its tensors looks the same, and so does a first part without the others.
     fits: ({ checkpoint, type }) =>
       !checkpoint.error &&
+      (checkpoint.shards?.missing.length ?? 0) === 0 &&
       (type === "vocab" ||
         (checkpoint.tensors.length === 0 && checkpoint.metadata.some(({ key }) => key === "tokenizer.ggml.tokens"))),
   },
   {
+    kind: "diffusion",
+    fits: ({ modelClass, anatomy }) =>
+      /UNet|Transformer[23]D|TransformerModel3D|Autoencoder|ControlNet|DiT/.test(modelClass) ||
+      partShare(anatomy, /^(conv|modulation|conditioning)/) > 0.3,
+  },
+  {
     kind: "speech",
-    fits: ({ modelClass, facts }) =>
-      /Whisper|SpeechSeq2Seq|Wav2Vec|Parakeet/i.test(modelClass || facts.architecture || ""),
+    fits: ({ modelClass, anatomy, facts }) =>
+      /Whisper|SpeechSeq2Seq|Wav2Vec|Parakeet|Moonshine|Hubert/i.test(modelClass || facts.architecture || "") ||
+      (bucketParameters(anatomy, "audio") > 0 && !hasTokenTable(anatomy)),
   },
   {
     kind: "encoder-decoder",
-    fits: ({ modelClass, facts }) =>
-      /(?:^|M?U?)T5(?!Encoder)|Bart|Marian|Pegasus/.test(modelClass) || facts.architecture === "t5",
-  },
-  {
-    kind: "diffusion",
-    fits: ({ modelClass, anatomy }) =>
-      /UNet|Transformer2D|AutoencoderKL|DiT/.test(modelClass) ||
-      share(anatomy, /^(conv|modulation|conditioning)/) > 0.3,
+    fits: ({ modelClass, facts, checkpoint, anatomy }) =>
+      !/Encoder/.test(modelClass) &&
+      (/T5|Bart|Marian|Pegasus|SwitchTransformers/.test(modelClass) ||
+        (checkpoint.format === "gguf" && facts.architecture === "t5") ||
+        partShare(anatomy, /^cross\./) > 0.05),
   },
   {
     kind: "embedding",
-    fits: ({ checkpoint, facts, modelClass }) =>
-      (isEncoder(facts, modelClass) && metadataValue(checkpoint, `${facts.architecture}.pooling_type`) !== undefined) ||
-      facts.architecture === "gemma-embedding" ||
-      facts.architecture === "llama-embed",
+    // Pooling 1 to 4 are mean, CLS, last and rank; 0 is none, -1 unspecified (llama.cpp, enum llama_pooling_type).
+    fits: ({ checkpoint, facts }) =>
+      /^(gemma-embedding|llama-embed)$/.test(facts.architecture ?? "") ||
+      POOLED.has(metadataValue(checkpoint, `${facts.architecture}.pooling_type`)),
   },
-  { kind: "encoder", fits: ({ facts, modelClass }) => isEncoder(facts, modelClass) },
+  { kind: "encoder", fits: isEncoder },
+  {
+    kind: "vision",
+    fits: ({ anatomy }) => bucketParameters(anatomy, "vision") > 0 && bucketParameters(anatomy, "attention") === 0,
+  },
   {
     kind: "llm",
     fits: ({ anatomy, modelClass }) =>
-      /CausalLM|ForConditionalGeneration|LMHead/.test(modelClass) || looksLikeLlm(anatomy),
+      /CausalLM|ForConditionalGeneration|LMHead/.test(modelClass) ||
+      (hasTokenTable(anatomy) && bucketParameters(anatomy, "attention") > 0),
   },
 ];
 
-function isEncoder({ architecture = "" }: ModelFacts, modelClass: string): boolean {
+/** Reads a text in both directions: by its class, by what llama.cpp knows of the architecture, or by BERT's own parts. */
+function isEncoder({ facts: { architecture = "" }, modelClass, anatomy, checkpoint }: Seen): boolean {
   return (
-    /(?:Bert|Roberta|Electra|DistilBert|MPNet|Deberta).*(?:Model|MaskedLM|PreTraining|Classification|QuestionAnswering)$/i.test(
+    /(?:Bert|Roberta|Electra|MPNet|Deberta|T5Encoder).*(?:Model|MaskedLM|PreTraining|Classification|QuestionAnswering)$/i.test(
       modelClass,
-    ) || architectureFacts(architecture)?.kind === "encoder"
+    ) ||
+    architectureFacts(architecture)?.kind === "encoder" ||
+    (checkpoint.format === "safetensors" && modelClass === "" && partShare(anatomy, /^token_type$/) > 0)
   );
 }
 
-/** A token table and layers with a mixer: enough to call it a language model. */
-function looksLikeLlm(anatomy: Anatomy): boolean {
-  return bucketParameters(anatomy, "embedding") > 0 && bucketParameters(anatomy, "attention") > 0;
+function hasTokenTable(anatomy: Anatomy): boolean {
+  return anatomy.buckets.some(
+    ({ bucket, parts }) => bucket === "embedding" && parts.some(({ part }) => part === "token"),
+  );
 }
 
-function share(anatomy: Anatomy, part: RegExp): number {
+/** Share of the tensors whose part matches. */
+function partShare(anatomy: Anatomy, part: RegExp): number {
   let [matching, all] = [0, 0];
   for (const bucket of anatomy.buckets) {
     for (const count of bucket.parts) {
@@ -121,17 +145,19 @@ function share(anatomy: Anatomy, part: RegExp): number {
   return all === 0 ? 0 : matching / all;
 }
 
+/** The first kind of the table that fits; `unknown` when none does. */
 export function modelKind(checkpoint: Checkpoint, facts: ModelFacts, anatomy: Anatomy): ModelKind {
   const type = metadataValue(checkpoint, "general.type");
-  const classes = checkpoint.config?.json.architectures;
-  const modelClass = Array.isArray(classes) && typeof classes[0] === "string" ? classes[0] : "";
+  const { architectures: classes, _class_name: diffusersClass } = checkpoint.config?.json ?? {};
+  const named = Array.isArray(classes) ? classes[0] : diffusersClass;
+  const modelClass = typeof named === "string" ? named : "";
   const seen: Seen = {
     checkpoint,
     facts,
     anatomy,
     type: typeof type === "string" ? type : "",
     modelClass,
-    share: (part) => share(anatomy, part),
+    share: (part) => partShare(anatomy, part),
   };
   return KINDS.find(({ fits }) => fits(seen))?.kind ?? "unknown";
 }

@@ -38,11 +38,16 @@ function partSum(anatomy: Anatomy, bucket: Bucket, wanted: (part: string) => boo
   return parts.reduce((sum, { part, parameters }) => (wanted(part) ? sum + parameters : sum), 0);
 }
 
+/** Counted parameters of one bucket. */
 export function bucketParameters(anatomy: Anatomy, bucket: Bucket): number {
   return anatomy.buckets.find((count) => count.bucket === bucket)?.parameters ?? 0;
 }
 
-/** @param expertLayers layers that hold routed experts */
+/**
+ * The experts of a model, or undefined when it has no routed ones.
+ * @param expertLayers layers that hold routed experts
+ * @param expertsSeen experts per layer as the tensors show them, for models that don't declare the number
+ */
 export function countExperts(
   anatomy: Anatomy,
   facts: ModelFacts,
@@ -64,6 +69,7 @@ export function countExperts(
   };
 }
 
+/** What one token uses, by three definitions. Without routed experts that is everything but towers and MTP blocks. */
 export function activeParameters(anatomy: Anatomy, experts: Experts | undefined): ActiveParameters {
   const aside = NOT_PER_TOKEN.reduce((sum, bucket) => sum + bucketParameters(anatomy, bucket), 0);
   const always = anatomy.total - aside - (experts?.routedParameters ?? 0);

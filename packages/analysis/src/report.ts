@@ -43,6 +43,8 @@ export interface Report {
     readonly sizeBytes: number;
     readonly headerBytes: number;
     readonly tensors: number;
+    /** Parts that the set says it has; more than `parts` when some are missing or can't be read. */
+    readonly declaredParts: number;
     readonly missingParts: readonly string[];
   };
   readonly model: {
@@ -58,8 +60,10 @@ export interface Report {
     readonly headDim: number | null;
     readonly feedForwardSize: number | readonly number[] | null;
     readonly slidingWindow: number | null;
-    /** The input table works as the head: no head is stored, or the stored one is a copy. null when there is no table. */
+    /** The input table works as the head: no head is stored, or the stored one is a copy. null where nothing scores tokens. */
     readonly tiedEmbeddings: boolean | null;
+    /** What mixes the tokens: attention, a recurrent mixer (state-space, linear attention, RWKV, short convolution), or both. */
+    readonly mixer: "attention" | "recurrent" | "hybrid" | null;
   };
   readonly parameters: {
     readonly total: number;
@@ -87,7 +91,10 @@ export interface Report {
   readonly error?: ReportError;
 }
 
-/** @param target what the user asked for; the checkpoint's label unless told */
+/**
+ * Everything that can be said of a checkpoint, in one walk over its tensors.
+ * @param target what the user asked for; the checkpoint's label unless told
+ */
 export function analyse(checkpoint: Checkpoint, target: string = checkpoint.label): Report {
   const facts = modelFacts(checkpoint);
   const place = placer(checkpoint, facts);
@@ -127,6 +134,7 @@ export function analyse(checkpoint: Checkpoint, target: string = checkpoint.labe
       sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
       headerBytes: parts.reduce((sum, part) => sum + part.headerBytes, 0),
       tensors: checkpoint.tensors.length,
+      declaredParts: checkpoint.shards?.declaredParts ?? parts.length,
       missingParts: checkpoint.shards?.missing ?? [],
     },
     model: describeModel(checkpoint, facts, anatomy, layerList),
@@ -174,10 +182,11 @@ function describeModel(
   const seen = new Set(
     layers.filter(({ stack }) => !ASIDE_STACKS.has(stack)).map(({ stack, index }) => `${stack} ${index}`),
   ).size;
+  const kind = modelKind(checkpoint, facts, anatomy);
   return {
     architecture: facts.architecture ?? null,
     name: facts.name ?? null,
-    kind: modelKind(checkpoint, facts, anatomy),
+    kind,
     layers: facts.layers ?? (seen > 0 ? seen : null),
     contextLength: facts.contextLength ?? null,
     hiddenSize: facts.hiddenSize ?? null,
@@ -187,8 +196,24 @@ function describeModel(
     headDim: facts.headDim ?? null,
     feedForwardSize: facts.feedForwardSize ?? null,
     slidingWindow: facts.slidingWindow ?? null,
-    tiedEmbeddings: table ? head === undefined || head.parameters === 0 : null,
+    tiedEmbeddings: table && SCORES_TOKENS.has(kind) ? head === undefined || head.parameters === 0 : null,
+    mixer: mixerOf(anatomy),
   };
+}
+
+/** Kinds that end in scores for the next token, so that a missing head means a tied one. */
+const SCORES_TOKENS: ReadonlySet<ModelKind> = new Set<ModelKind>(["llm", "encoder-decoder", "speech"]);
+
+/** Parts of the bucket attention that stand in its place: state-space, linear attention, RWKV, short convolutions. */
+const RECURRENT_PART = /^(?:ssm|linattn|rwkv|shortconv)\./;
+
+/** What mixes the tokens: attention, a recurrent mixer, or both in turn. null where there is neither. */
+function mixerOf(anatomy: Anatomy): "attention" | "recurrent" | "hybrid" | null {
+  const parts = anatomy.buckets.find((bucket) => bucket.bucket === "attention")?.parts ?? [];
+  const recurrent = parts.some(({ part }) => RECURRENT_PART.test(part));
+  const attention = parts.some(({ part }) => !RECURRENT_PART.test(part));
+  if (recurrent) return attention ? "hybrid" : "recurrent";
+  return attention ? "attention" : null;
 }
 
 const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);

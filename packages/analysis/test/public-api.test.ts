@@ -56,6 +56,7 @@ it("analysis", () => {
     "metadataValue",
     "modelFacts",
     "partWords",
+    "perplexityDelta",
     "placer",
     "reportError",
     "typeWords",

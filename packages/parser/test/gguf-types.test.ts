@@ -25,7 +25,11 @@ describeReal("file types against llama.h", () => {
       .map(([name, id]) => [id, name.replace(/^(MOSTLY|ALL)_/, "")]);
     const ours = FILE_TYPES.filter((type) => !type.removed && !type.fork).map((type) => [type.id, type.label]);
     expect(Object.fromEntries(ours)).toEqual(Object.fromEntries(theirs));
-    expect(fileTypeLabel((oracle.GUESSED ?? 0) + 15)).toEqual({ label: "Q4_K_M", guessed: true });
+    expect(fileTypeLabel((oracle.GUESSED ?? 0) + 15)).toMatchObject({
+      label: "Q4_K_M",
+      dominantType: "Q4_K",
+      guessed: true,
+    });
   });
 });
 
@@ -96,10 +100,10 @@ describe("file types", () => {
   });
 
   it("tell a guess from a statement", () => {
-    expect(fileTypeLabel(15)).toEqual({ label: "Q4_K_M", guessed: false });
-    expect(fileTypeLabel(1024)).toEqual({ label: "F32", guessed: true });
-    expect(fileTypeLabel(33)).toEqual({ label: "Q4_0_4_4", guessed: false });
-    expect(fileTypeLabel(148)).toEqual({ label: "IQ4_KSS", guessed: false });
+    expect(fileTypeLabel(15)).toMatchObject({ label: "Q4_K_M", dominantType: "Q4_K", guessed: false });
+    expect(fileTypeLabel(1024)).toMatchObject({ label: "F32", guessed: true });
+    expect(fileTypeLabel(33)).toMatchObject({ label: "Q4_0_4_4", guessed: false });
+    expect(fileTypeLabel(148)).toMatchObject({ label: "IQ4_KSS", guessed: false });
   });
 
   it.each([-1, 42, 2048, 1024 + 42, 1.5, Number.NaN])("have no label for %s", (id) => {

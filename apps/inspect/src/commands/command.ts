@@ -16,8 +16,8 @@ export interface CommonFlags {
 
 export const COMMON_DEFAULTS = { json: false, quiet: false } as const;
 
-/** Exit codes of design/cli.md. */
-export const EXIT = { fine: 0, findings: 1, usage: 2, unreadable: 3, network: 4 } as const;
+/** What the process says of itself. 1 is kept for findings (check, audit), 70 is EX_SOFTWARE of sysexits.h. */
+export const EXIT = { usage: 2, unreadable: 3, network: 4, internal: 70 } as const;
 
 /** A mistake in what was typed: one line, exit 2. */
 export class UsageError extends Error {}
@@ -64,6 +64,11 @@ export async function runOn(
     const { error } = checkpoint;
     if (error) complain(error, flags);
     await print(flags.json ? jsonText(await json(opened)) : await withWideText(() => text(opened)));
+  } catch (error) {
+    // An array that is read on demand may turn out to be cut off, or too large to show.
+    if (!(error instanceof CheckpointError)) throw error;
+    if (flags.json) await print(jsonText({ schemaVersion: 1, error: reportError(error) }));
+    complain(error, flags);
   } finally {
     await checkpoint.close();
   }

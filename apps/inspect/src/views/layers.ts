@@ -40,6 +40,11 @@ export function layersView(report: Report, style: Style, all: boolean): string {
   return lines.join("\n");
 }
 
+/** Rows of like layers that hold as much, and so differ in how it is stored. */
+function differInType(groups: readonly LayerGroup[]): boolean {
+  return new Set(groups.map(({ layer }) => layer.parameters)).size < groups.length;
+}
+
 function alike(groups: readonly LayerGroup[]): string | undefined {
   if (groups.length === 1) return "all alike";
   return `${groups.length} kinds; layers alike share a row (--all: one each)`;
@@ -61,13 +66,13 @@ function columns(groups: readonly LayerGroup[], style: Style): Column<LayerGroup
         title: bucket,
         cell: ({ layer }: LayerGroup) => (count(layer, bucket) > 0 ? formatCount(count(layer, bucket)) : "-"),
         align: "right" as const,
-        optional: 1 + place,
+        optional: bucket === "norm" ? 99 : 2 + place,
         paint: (text: string) => bucketColor(style, bucket)(text),
       })),
     {
       title: "types",
       cell: ({ layer }) => typesByBytes(layer),
-      optional: 100,
+      optional: differInType(groups) ? 1 : 100,
       paint: (text) => style.color.dim(text),
     },
   ];

@@ -48,6 +48,11 @@ function parameterLines(report: Report, style: Style): string[] {
   const special = SPECIAL[model.kind];
   if (special) return wrap(special(report), style.width);
   if (parameters.stored === 0) return ["No tensors: the header holds metadata only."];
+  if (parameters.total === 0)
+    return wrap(
+      `No parameters: ${formatExact(parameters.stored)} integers or derived values, nothing learned.`,
+      style.width,
+    );
   const { color } = style;
   const rows: [string, string, string][] = [
     [
@@ -87,10 +92,15 @@ function parameterLines(report: Report, style: Style): string[] {
     rows.push([
       "Not counted",
       formatCount(count),
-      `${EXCLUSION_WORDS[reason]}: ${safe(examples[0] ?? "")}${tensors > 1 ? ` and ${formatExact(tensors - 1)} more` : ""}`,
+      `${EXCLUSION_WORDS[reason]}; ${plural(tensors, "tensor")}, ${tensors > 1 ? "such as " : ""}${safe(examples[0] ?? "")}`,
     ]);
   }
-  if (model.contextLength) rows.push(["Context", formatExact(model.contextLength), "tokens it was made for"]);
+  if (model.contextLength) {
+    const window = model.slidingWindow ? `; a window of ${formatExact(model.slidingWindow)} in its sliding layers` : "";
+    rows.push(["Context", formatExact(model.contextLength), `tokens it was made for${window}`]);
+  }
+  const shape = shapeWords(model);
+  if (model.hiddenSize && shape) rows.push(["Width", formatExact(model.hiddenSize), shape]);
   return table(
     rows,
     [
@@ -101,6 +111,27 @@ function parameterLines(report: Report, style: Style): string[] {
     style,
     { indent: 0, header: false },
   );
+}
+
+/** The numbers that people compare models by: heads, their groups and width, FFN width, vocabulary. */
+function shapeWords({ attentionHeads, kvHeads, headDim, feedForwardSize, vocabularySize }: Report["model"]): string {
+  const heads = one(attentionHeads);
+  const kv = one(kvHeads);
+  const ffn = one(feedForwardSize);
+  return [
+    heads &&
+      `${formatExact(heads)} heads${headDim ? ` of ${formatExact(headDim)}` : ""}${kv && kv !== heads ? ` (${formatExact(kv)} KV)` : ""}`,
+    ffn && `FFN ${formatExact(ffn)}`,
+    vocabularySize && `vocabulary ${formatExact(vocabularySize)}`,
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+/** A fact that is the same in every layer; where layers differ, no one number says it. */
+function one(value: number | readonly number[] | null): number | undefined {
+  if (typeof value === "number") return value;
+  return value?.every((count) => count === value[0]) ? value[0] : undefined;
 }
 
 const EXCLUSION_WORDS = {
@@ -169,8 +200,10 @@ function bucketNote({ bucket, parts, parameters }: ReportBucket, style: Style): 
     const other = parts
       .filter(({ part }) => /^(ssm|linattn|rwkv|shortconv)\./.test(part))
       .reduce((sum, part) => sum + part.parameters, 0);
+    if (other === parameters) return "all of it recurrent, no attention";
     if (other > 0) return `${formatShare(other / parameters)} of it recurrent mixers`;
   }
+  if (bucket === "head" && !parts.some(({ part }) => part === "lm_head")) return "pools or classifies the text";
   // What lands here has little in common, so its parts say more than the bucket.
   if (bucket === "other" && parameters > 0) {
     return parts

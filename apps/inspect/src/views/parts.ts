@@ -10,14 +10,18 @@ import { cut, safe, width, wrap } from "./text.ts";
 export function title(report: Report, style: Style): string[] {
   const { model, source, experts } = report;
   const label = safe(source.label);
-  const kind = `${KIND_WORDS[model.kind]}${model.kind === "llm" ? (experts ? ", mixture of experts" : ", dense") : ""}`;
+  const traits = [
+    experts ? "mixture of experts" : "dense",
+    model.mixer === "attention" ? undefined : (model.mixer ?? undefined),
+  ].filter((trait) => trait !== undefined);
+  const kind = [KIND_WORDS[model.kind], ...(model.kind === "llm" ? traits : [])].join(", ");
   const parts = source.parts.length;
   const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
   const facts = [
     name,
     model.architecture && safe(model.architecture),
     source.container,
-    parts > 1 || source.missingParts.length > 0 ? `${parts} of ${parts + source.missingParts.length} parts` : undefined,
+    source.declaredParts > 1 ? `${formatExact(parts)} of ${formatExact(source.declaredParts)} parts` : undefined,
     plural(source.tensors, "tensor"),
     formatBytes(source.sizeBytes),
   ];

@@ -4,6 +4,7 @@ import {
   formatBytes,
   formatExact,
   formatShare,
+  perplexityDelta,
   type Report,
   type TypeCount,
   typeWords,
@@ -33,22 +34,24 @@ export function labelLine(report: Report): string {
     }
   }
   if (measured) {
-    words.push(
-      measuredShare === 1
-        ? `all of it ${safe(measured)}`
-        : `mostly ${safe(measured)} (${formatShare(measuredShare)} of the bytes)`,
-    );
+    const share = `${formatShare(measuredShare)} of the bytes`;
+    if (measuredShare === 1) words.push(`all of it ${safe(measured)}`);
+    else words.push(`${measuredShare > 0.5 ? "mostly" : "most of it"} ${safe(measured)} (${share})`);
   }
   const labels = labelWords(report);
   return [words.join(", "), labels].filter(Boolean).join("; ");
 }
 
 function labelWords({ quantization }: Report): string {
-  const { declared, declaredGuessed, fileName } = quantization;
-  const says = declared ? `declared ${safe(declared)}${declaredGuessed ? " (guessed by its writer)" : ""}` : "";
-  if (!fileName) return says;
+  const { declared, declaredGuessed, declaredType, fileName, types } = quantization;
+  const guessed = declaredGuessed ? " (guessed by its writer)" : "";
+  // Rows that don't divide into blocks fall back to other types: a label may name a type that no tensor has.
+  const absent =
+    declaredType && !types.some(({ type }) => type === declaredType) ? `, though no tensor is ${declaredType}` : "";
+  const says = declared ? `declared ${safe(declared)}${guessed}` : "";
+  if (!fileName) return says + absent;
   if (!declared) return `file name says ${fileName}`;
-  return same(declared, fileName) ? `${says}, as its name says` : `${says}, but its name says ${fileName}`;
+  return `${says}, ${same(declared, fileName) ? "as its name says" : `but its name says ${fileName}`}${absent}`;
 }
 
 /** Labels are compared as people write them: case and separators aside. */
@@ -73,7 +76,11 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
       { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: 2 },
       { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
       { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: 3 },
-      { title: "bits", cell: ({ bitsPerWeight }) => formatBits(bitsPerWeight), align: "right" },
+      {
+        title: "bits",
+        cell: ({ bitsPerWeight }) => (bitsPerWeight === null ? "?" : formatBits(bitsPerWeight)),
+        align: "right",
+      },
       {
         title: "what it is",
         cell: ({ type }) => typeWords(type),
@@ -87,6 +94,10 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
   );
 }
 
+function formatDelta(delta: number): string {
+  return `${delta < 0 ? "" : "+"}${delta}`;
+}
+
 /** 4.5, 16, 6.5625: as many decimals as the type has, at most four. */
 function formatBits(bits: number): string {
   return Number(bits.toFixed(4)).toString();
@@ -95,8 +106,14 @@ function formatBits(bits: number): string {
 export function quantView(report: Report, style: Style): string {
   const { quantization, parameters } = report;
   const lines = [...title(report, style), "", ...wrap(labelLine(report), style.width)];
-  const mixWords = quantization.declared ? fileTypeWords(quantization.declared) : undefined;
-  if (mixWords) lines.push(style.color.dim(wrap(`${quantization.declared}: ${mixWords}`, style.width).join("\n")));
+  const { declared } = quantization;
+  const mixWords = declared ? fileTypeWords(declared) : undefined;
+  const cost = declared ? perplexityDelta(declared) : undefined;
+  const about = [
+    mixWords && `${declared}: ${mixWords}`,
+    cost && `perplexity ${formatDelta(cost.delta)} against F16 on ${cost.model} (${cost.source})`,
+  ];
+  for (const text of about) if (text) lines.push(...wrap(text, style.width).map((line) => style.color.dim(line)));
   lines.push("", heading("Types by bytes", style), ...typeTable(report, style, Number.POSITIVE_INFINITY));
   const { bitsPerWeight, sixteenBitBytes, savingAgainst16Bit } = quantization;
   if (bitsPerWeight !== null && savingAgainst16Bit !== null) {

@@ -14,17 +14,17 @@ export function tensorsView(rows: readonly PlacedTensor[], all: number, style: S
       { title: "tensor", cell: ({ tensor }) => safe(tensor.name), stretch: true, cutAt: "middle" },
       { title: "shape", cell: ({ tensor }) => formatShape(tensor.shape), align: "right" },
       { title: "type", cell: ({ tensor }) => cut(safe(tensor.type), 16) },
-      { title: "elements", cell: ({ tensor }) => formatExact(tensor.elements), align: "right", optional: 1 },
+      { title: "elements", cell: ({ tensor }) => formatExact(tensor.elements), align: "right", optional: 2 },
       { title: "bytes", cell: ({ tensor }) => formatBytes(tensor.sizeBytes), align: "right" },
       {
         title: "role",
         cell: ({ role }) => safe(`${role.bucket} ${role.part}${role.bias ? " bias" : ""}`),
-        optional: 2,
+        optional: 1,
         paint: (text, { role }) => bucketColor(style, role.bucket)(text),
       },
     ],
     style,
-    { indent: 0, stretchMin: 24 },
+    { indent: 0, stretchMin: 44 },
   );
   const sum = rows.reduce((total, { tensor }) => total + tensor.elements, 0);
   const bytes = rows.reduce((total, { tensor }) => total + tensor.sizeBytes, 0);

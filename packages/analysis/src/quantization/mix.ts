@@ -15,8 +15,8 @@ export interface TypeCount {
   /** Elements of the counted tensors of this type; 0 for a type that only side tensors and buffers have. */
   parameters: number;
   bytes: number;
-  /** 8 * bytes / elements over all its tensors: for packed words the bits of a word. */
-  bitsPerWeight: number;
+  /** 8 * bytes / elements over all its tensors: for packed words the bits of a word; null for a type of unknown size. */
+  readonly bitsPerWeight: number | null;
   /** Of all tensor bytes. */
   share: number;
 }
@@ -28,6 +28,8 @@ export interface QuantMix {
   readonly declared: string | null;
   /** The declared file type was guessed by the writer (llama.cpp sets a bit for it). */
   readonly declaredGuessed: boolean;
+  /** The storage type that the declared label promises for most of the weights: `Q4_K` for `Q4_K_M`. */
+  readonly declaredType: string | null;
   /** What the file name says. */
   readonly fileName: string | null;
   /** The type that holds the most bytes. */
@@ -40,6 +42,10 @@ export interface QuantMix {
   readonly types: readonly TypeCount[];
 }
 
+/** How the parser writes a type id that no table knows. */
+const UNKNOWN_TYPE = /^type \d+$/;
+
+/** Collects tensors one by one; `mix` closes the account. */
 export function mixCollector(): {
   visit(placed: PlacedTensor): void;
   mix(checkpoint: Checkpoint, total: number, known: boolean): QuantMix;
@@ -51,7 +57,7 @@ export function mixCollector(): {
   function visit({ tensor, excluded }: PlacedTensor): void {
     let count = types.get(tensor.type);
     if (!count) {
-      count = { type: tensor.type, tensors: 0, parameters: 0, bytes: 0, bitsPerWeight: 0, share: 0, elements: 0 };
+      count = { type: tensor.type, tensors: 0, parameters: 0, bytes: 0, bitsPerWeight: null, share: 0, elements: 0 };
       types.set(tensor.type, count);
     }
     count.tensors++;
@@ -66,11 +72,13 @@ export function mixCollector(): {
     const list: TypeCount[] = [...types.values()]
       .map(({ elements, ...count }) => ({
         ...count,
-        bitsPerWeight: elements > 0 ? (8 * count.bytes) / elements : 0,
+        bitsPerWeight: elements > 0 && !UNKNOWN_TYPE.test(count.type) ? (8 * count.bytes) / elements : null,
         share: allBytes > 0 ? count.bytes / allBytes : 0,
       }))
       .sort((a, b) => b.bytes - a.bytes || (a.type < b.type ? -1 : 1));
-    const measurable = known && total > 0;
+    // A type that no table knows has its bytes from the room between tensors, padding included: no exact bits.
+    const sized = list.every((count) => count.parameters === 0 || !UNKNOWN_TYPE.test(count.type));
+    const measurable = known && sized && total > 0;
     const largest = list.find((count) => count.parameters > 0);
     return {
       bitsPerWeight: measurable ? (8 * weightBytes) / total : null,
@@ -88,12 +96,16 @@ export function mixCollector(): {
   return { visit, mix };
 }
 
-function declaredLabel(checkpoint: Checkpoint): { declared: string | null; declaredGuessed: boolean } {
+function declaredLabel(checkpoint: Checkpoint): Pick<QuantMix, "declared" | "declaredGuessed" | "declaredType"> {
   if (checkpoint.format === "gguf") {
     const value = metadataValue(checkpoint, "general.file_type");
     const label = typeof value === "number" ? fileTypeLabel(value) : undefined;
-    if (label) return { declared: label.label, declaredGuessed: label.guessed };
-    return { declared: typeof value === "number" ? `file type ${value}` : null, declaredGuessed: false };
+    if (label) return { declared: label.label, declaredGuessed: label.guessed, declaredType: label.dominantType };
+    return {
+      declared: typeof value === "number" ? `file type ${value}` : null,
+      declaredGuessed: false,
+      declaredType: null,
+    };
   }
   const json = checkpoint.config?.json ?? {};
   const method = quantizationMethod(json);
@@ -101,7 +113,7 @@ function declaredLabel(checkpoint: Checkpoint): { declared: string | null; decla
   const words = [method, typeof dtype === "string" ? dtype.replace(/^torch\./, "") : undefined].filter(
     (word) => word !== undefined,
   );
-  return { declared: words.length > 0 ? words.join(", ") : null, declaredGuessed: false };
+  return { declared: words.length > 0 ? words.join(", ") : null, declaredGuessed: false, declaredType: null };
 }
 
 /** The quantization that config.json announces: `quant_method`, or `mlx` for the block that MLX writes. */

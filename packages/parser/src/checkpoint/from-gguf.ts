@@ -24,6 +24,7 @@ export interface GgufSet {
 /** The keys that only say which part of a set a file is. */
 const SPLIT_KEY = /^split\./;
 
+/** One checkpoint of the files of a set, or of the only one. */
 export function checkpointFromGguf(set: GgufSet): Checkpoint {
   const { files, missing = [] } = set;
   const first = files[0] as GgufFile;
@@ -70,7 +71,7 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
 /** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */
 function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] {
   const findings = findingList();
-  const { files, missing = [], declaredParts = files.length } = set;
+  const { files, missing = [], declaredParts = files.length + missing.length } = set;
   for (const name of missing) {
     addFinding(findings, {
       rule: "gguf/missing-part",
@@ -108,7 +109,8 @@ function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] 
     }
   }
   const declared = splitKeys(files[0] as GgufFile).tensors;
-  if (declared !== undefined && declared !== tensors.length && missing.length === 0) {
+  // Parts that are missing or unreadable explain a difference, and are findings of their own.
+  if (declared !== undefined && declared !== tensors.length && files.length === declaredParts) {
     addFinding(findings, {
       rule: "gguf/split-tensors",
       severity: "error",

@@ -7,11 +7,15 @@ import { CheckpointError, type Finding } from "../errors.ts";
 import { type GgufFile, readGguf } from "../gguf/read.ts";
 import { parseSplitName, splitFileName, splitKeys } from "../gguf/shards.ts";
 import type { ByteSource, FileSet, ReadOptions } from "../source/byte-source.ts";
+import { grouped } from "../words.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromGguf } from "./from-gguf.ts";
 
 /** Headers read side by side: enough to hide latency, few enough for any file-handle limit. */
 const PARALLEL_PARTS = 8;
+
+/** The largest published sets have a few hundred parts; five digits in a name can claim 99,999. */
+const MAX_PARTS = 10_000;
 
 /** A file's part number may disagree with its name; ordering goes by the name, which is how loaders find parts. */
 interface OpenPart {
@@ -46,22 +50,27 @@ export async function readGgufSet(
   }
 
   const { prefix, count } = name;
+  if (count > MAX_PARTS) {
+    const finding: Finding = {
+      rule: "gguf/split-name",
+      severity: "warning",
+      message: `its name claims ${grouped(count)} parts; more than ${grouped(MAX_PARTS)} are not looked for, and the file is shown alone`,
+      part: entry,
+    };
+    return checkpointFromGguf({ label: entry, files: [file], findings: [finding], close: () => source.close() });
+  }
   const present = new Set((await files.list()).map((listed) => listed.name));
   const limit = pLimit(PARALLEL_PARTS);
-  const missing: string[] = [];
+  const names = Array.from({ length: count }, (_, i) => splitFileName(prefix, i + 1, count));
+  const missing = names.filter((part) => part !== entry && !present.has(part));
   const opened = await Promise.all(
-    Array.from({ length: count }, (_, i) => splitFileName(prefix, i + 1, count)).map((part, i) =>
+    names.map((part, i) =>
       limit(async (): Promise<OpenPart | undefined> => {
         if (part === entry) return { source, file };
-        if (!present.has(part)) {
-          missing.push(part);
-          return undefined;
-        }
-        return openPart(files, part, i, findings, options);
+        return present.has(part) ? openPart(files, part, i, findings, options) : undefined;
       }),
     ),
   );
-  const parts = opened.filter((part) => part !== undefined);
   for (const [i, part] of opened.entries()) {
     const { no } = part ? splitKeys(part.file) : {};
     if (part && no !== undefined && no !== i) {
@@ -75,18 +84,26 @@ export async function readGgufSet(
       });
     }
   }
-  // The closing function holds on to the sources alone: the files' own tables may go.
-  const sources = parts.map((part) => part.source);
+  const parts = opened.filter((part) => part !== undefined);
+  // Only arrays that aren't decoded yet read from their file later: every other one is closed now.
+  const sources = await closeUnread(parts);
   return checkpointFromGguf({
     label: count > 1 ? prefix : entry,
     files: parts.map((part) => part.file),
-    missing: missing.sort(),
+    missing,
     findings,
     declaredParts: count,
     close: async () => {
       await Promise.all(sources.map((part) => part.close()));
     },
   });
+}
+
+/** Closes the parts that nothing will be read from any more, and returns the sources of the others. */
+async function closeUnread(parts: readonly OpenPart[]): Promise<ByteSource[]> {
+  const lazy = ({ file }: OpenPart) => file.metadata.some(({ value }) => typeof value === "object" && !value.values);
+  await Promise.all(parts.filter((part) => !lazy(part)).map((part) => part.source.close()));
+  return parts.filter(lazy).map((part) => part.source);
 }
 
 async function openPart(
@@ -96,11 +113,12 @@ async function openPart(
   findings: Finding[],
   options: ReadOptions,
 ): Promise<OpenPart | undefined> {
-  const source = await files.open(name);
+  let source: ByteSource | undefined;
   try {
+    source = await files.open(name);
     return { source, file: await readGguf(source, options) };
   } catch (error) {
-    await source.close();
+    await source?.close();
     if (!(error instanceof CheckpointError)) throw error;
     findings.push({
       rule: "gguf/unreadable-part",

@@ -141,10 +141,12 @@ const GUESSED = 1024;
  * The label of a `general.file_type` value, or undefined for a number that isn't known. A small table lookup; any
  * number may be passed.
  */
-export function fileTypeLabel(id: number): { readonly label: string; readonly guessed: boolean } | undefined {
+export function fileTypeLabel(
+  id: number,
+): { readonly label: string; readonly dominantType: string; readonly guessed: boolean } | undefined {
   const guessed = id >= GUESSED && id < 2 * GUESSED;
   const type = BY_ID.get(guessed ? id - GUESSED : id);
-  return type && { label: type.label, guessed };
+  return type && { label: type.label, dominantType: type.dominantType, guessed };
 }
 
 // `_` stands for any of the separators that file names use in its place.

@@ -6,7 +6,13 @@ import type { LazyArray, MetadataElement } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
 import type { ByteSource } from "../source/byte-source.ts";
 import { grouped } from "../words.ts";
-import { MAX_ARRAY_DEPTH, MAX_NESTED_DECODE_BYTES, STRING_MARK_EVERY } from "./limits.ts";
+import {
+  MAX_ARRAY_DEPTH,
+  MAX_INLINE_STRING_BYTES,
+  MAX_NESTED_DECODE_BYTES,
+  MAX_SLICE_BYTES,
+  STRING_MARK_EVERY,
+} from "./limits.ts";
 import {
   type Cursor,
   decodeUtf8,
@@ -135,18 +141,42 @@ export function lazyArray(source: ByteSource, walk: ArrayWalk, end: number, curs
     reader.narrow = narrow;
     if (elementType.bytes > 0) {
       const { bytes: size } = elementType;
-      setWindow(reader, start + first * size, await source.read(start + first * size, (last - first) * size));
+      const bytes = (last - first) * size;
+      if (bytes > MAX_SLICE_BYTES) throw tooMuch(bytes);
+      await fill(reader, start + first * size, bytes);
       return decodeElements(reader, elementType, last - first);
     }
     if (elementType.name === "string") return sliceStrings(reader, first, last);
-    if (end - start > MAX_NESTED_DECODE_BYTES) {
-      throw new CheckpointError("limit", `a nested array of ${end - start} bytes is above ${MAX_NESTED_DECODE_BYTES}`, {
+    if (end - start > MAX_NESTED_DECODE_BYTES) throw tooMuch(end - start);
+    await fill(reader, start, end - start);
+    return decodeElements(reader, elementType, last).slice(first);
+  }
+
+  /** Reads a window that must be there: the file may have got shorter since its header was read. */
+  async function fill(reader: Cursor, offset: number, length: number): Promise<void> {
+    const bytes = await source.read(offset, length);
+    if (bytes.length < length) {
+      throw new CheckpointError(
+        "truncated",
+        `the file got shorter after it was opened (byte ${grouped(offset + bytes.length)})`,
+        {
+          file: source.name,
+          offset: offset + bytes.length,
+        },
+      );
+    }
+    setWindow(reader, offset, bytes);
+  }
+
+  function tooMuch(bytes: number): CheckpointError {
+    return new CheckpointError(
+      "limit",
+      `${grouped(bytes)} bytes of an array are too many to show at once; ask for a part of it`,
+      {
         file: source.name,
         offset: start,
-      });
-    }
-    setWindow(reader, start, await source.read(start, end - start));
-    return decodeElements(reader, elementType, last).slice(first);
+      },
+    );
   }
 
   async function sliceStrings(reader: Cursor, first: number, last: number): Promise<MetadataElement[]> {
@@ -154,17 +184,21 @@ export function lazyArray(source: ByteSource, walk: ArrayWalk, end: number, curs
     let index = mark * STRING_MARK_EVERY;
     let at = marks[mark] as number;
     let wanted = at;
+    let decoded = 0;
     const values: MetadataElement[] = [];
     while (index < last) {
-      const size = Math.min(end - at, Math.max(SLICE_WINDOW_BYTES, wanted - at));
-      setWindow(reader, at, await source.read(at, size));
+      await fill(reader, at, Math.min(end - at, Math.max(SLICE_WINDOW_BYTES, wanted - at)));
       try {
         while (index < last) {
           at = tell(reader);
           const length = readLength(reader, "a string");
           if (index >= first) {
-            need(reader, length, "a string");
-            values.push(decodeUtf8(reader.bytes.subarray(reader.pos, reader.pos + length)).text);
+            // A string longer than any token is cut, as the header's own strings are.
+            const inline = Math.min(length, MAX_INLINE_STRING_BYTES);
+            need(reader, inline, "a string");
+            decoded += inline;
+            if (decoded > MAX_SLICE_BYTES) throw tooMuch(decoded);
+            values.push(decodeUtf8(reader.bytes.subarray(reader.pos, reader.pos + inline)).text);
           }
           reader.pos += length;
           index++;
@@ -184,6 +218,25 @@ export function lazyArray(source: ByteSource, walk: ArrayWalk, end: number, curs
     slice,
     async at(index) {
       return (await slice(index, index + 1))[0];
+    },
+  };
+}
+
+/** An array whose elements are all decoded already: it needs no file any more. */
+export function decodedArray(
+  { elementType, length, byteRange }: LazyArray,
+  values: readonly MetadataElement[],
+): LazyArray {
+  return {
+    elementType,
+    length,
+    byteRange,
+    values,
+    async at(index) {
+      return values[index];
+    },
+    async slice(start = 0, end = length) {
+      return values.slice(Math.max(0, start), Math.max(0, end));
     },
   };
 }

@@ -8,50 +8,24 @@
  * Specification: ggml docs/gguf.md; the checks are those of the reference reader (ggml/src/gguf.cpp), which has the last
  * word on what loads.
  */
-import type { LazyArray, MetadataScalar, Tensor } from "../checkpoint/checkpoint.ts";
+import type { Tensor } from "../checkpoint/checkpoint.ts";
 import { CheckpointError, type Finding } from "../errors.ts";
-import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
+import { addFinding, findingList, listedFindings } from "../findings.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, sniff } from "../source/sniff.ts";
-import { grouped, quoted } from "../words.ts";
-import { type ArrayWalk, beginArray, decodeElements, lazyArray, walkArray } from "./lazy-array.ts";
+import { grouped } from "../words.ts";
+import { FIRST_WINDOW_BYTES, MAX_HEADER_BYTES, MAX_METADATA_ENTRIES, MAX_TENSORS, WINDOW_BYTES } from "./limits.ts";
 import {
-  EAGER_ARRAY_BYTES,
-  EAGER_ARRAY_LENGTH,
-  FIRST_WINDOW_BYTES,
-  MAX_INLINE_STRING_BYTES,
-  MAX_KEY_BYTES,
-  REFERENCE_MAX_ARRAY_LENGTH,
-  REFERENCE_MAX_STRING_BYTES,
-  SPEC_MAX_KEY_BYTES,
-  WINDOW_BYTES,
-} from "./limits.ts";
+  DEFAULT_ALIGNMENT,
+  finishArray,
+  type GgufMetadataEntry,
+  type MetadataProgress,
+  readEntry,
+} from "./metadata.ts";
 import { readTensorInfo, type TensorLayout } from "./tensor-info.ts";
-import {
-  type Cursor,
-  decodeUtf8,
-  formatU64,
-  need,
-  newCursor,
-  readFixed,
-  readLength,
-  readName,
-  readSize,
-  readU32,
-  Starved,
-  setWindow,
-  tell,
-  VALUE_TYPES,
-  type ValueTypeName,
-} from "./values.ts";
+import { type Cursor, formatU64, need, newCursor, readSize, Starved, setWindow, tell } from "./values.ts";
 
-export interface GgufMetadataEntry {
-  readonly key: string;
-  readonly type: ValueTypeName;
-  readonly value: MetadataScalar | LazyArray;
-  /** Absolute byte offset of the entry (its key's length field). */
-  readonly headerOffset: number;
-}
+export type { GgufMetadataEntry } from "./metadata.ts";
 
 /** A tensor with what only GGUF knows of it. It is the checkpoint's tensor too: one object serves both. */
 export interface GgufTensorInfo extends Tensor {
@@ -80,26 +54,20 @@ export interface GgufFile {
   readonly error?: CheckpointError;
 }
 
-const DEFAULT_ALIGNMENT = 32;
 const NEWEST_VERSION = 3;
 
 /** What the core has read so far; it goes on from here with each window. */
-interface Progress {
-  readonly source: ByteSource;
-  readonly findings: FindingList;
+interface Progress extends MetadataProgress {
   version: number;
   tensorCount: number;
   metadataCount: number;
   headRead: boolean;
-  readonly metadata: GgufMetadataEntry[];
-  readonly keys: Set<string>;
-  alignment: number;
-  /** An array that is being walked over, and the entry it belongs to. */
-  array: { readonly walk: ArrayWalk; readonly key: string; readonly headerOffset: number } | undefined;
   readonly layout: TensorLayout;
 }
 
 /**
+ * Reads the header of one file.
+ * @param source any source of bytes; it stays open, as lazy arrays read from it
  * @throws {CheckpointError} when nothing of the file can be made sense of
  */
 export async function readGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufFile> {
@@ -115,6 +83,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     metadata: [],
     keys: new Set(),
     alignment: DEFAULT_ALIGNMENT,
+    alignmentSeen: false,
     array: undefined,
     layout: { tensors: [], names: new Set(), shapes: new Map(), typeNames: new Map(), nextOffset: 0, findings },
   };
@@ -129,6 +98,10 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     } catch (signal) {
       if (signal instanceof Starved) {
         const start = tell(cursor);
+        if (start > MAX_HEADER_BYTES) {
+          error = headerTooLong(source.name, start);
+          break;
+        }
         const length = Math.max(WINDOW_BYTES, signal.upTo - start);
         // Nothing that was parsed points into the window: names are copied, arrays read their own bytes.
         if (!into || into.length < length) into = new Uint8Array(length);
@@ -186,7 +159,7 @@ function advance(cursor: Cursor, progress: Progress): void {
     }
   }
   const { layout, tensorCount } = progress;
-  checkCount(cursor, tensorCount, "tensors", cursor.narrow ? 20 : 24, tensorCount - layout.tensors.length);
+  checkCount(cursor, TENSORS, tensorCount, layout.tensors.length);
   layout.alignment = progress.alignment;
   while (layout.tensors.length < tensorCount) {
     const item = cursor.pos;
@@ -231,7 +204,7 @@ function readHead(cursor: Cursor, progress: Progress): void {
   progress.tensorCount = readSize(cursor, "the tensor count");
   progress.metadataCount = readSize(cursor, "the metadata count");
   progress.version = version;
-  checkCount(cursor, progress.metadataCount, "metadata entries", cursor.narrow ? 9 : 13, progress.metadataCount);
+  checkCount(cursor, METADATA_ENTRIES, progress.metadataCount, 0);
   progress.headRead = true;
   if (version === 1) {
     addFinding(progress.findings, {
@@ -245,202 +218,52 @@ function readHead(cursor: Cursor, progress: Progress): void {
   }
 }
 
-/** A count must fit into the bytes that are left, at the least bytes that one item takes. */
-function checkCount(cursor: Cursor, count: number, what: string, smallest: number, remaining: number): void {
-  const left = Math.max(0, cursor.fileSize - tell(cursor));
-  if (remaining * smallest <= left) return;
-  throw new CheckpointError(
-    "limit",
-    `the header claims ${formatU64(count)} ${what}, but the ${grouped(left)} bytes that follow hold at most ` +
-      `${grouped(Math.floor(left / smallest))}; the file is cut off or damaged`,
-    { file: cursor.file, offset: what === "tensors" ? 8 : cursor.narrow ? 12 : 16 },
-  );
+interface Counted {
+  readonly what: string;
+  readonly most: number;
+  /** Least bytes of one: in version 1, and since. */
+  readonly bytes: readonly [number, number];
+  /** Where the count stands: in version 1, and since. */
+  readonly offset: readonly [number, number];
 }
 
-function readEntry(cursor: Cursor, progress: Progress): void {
-  const { findings } = progress;
-  const headerOffset = tell(cursor);
-  const index = progress.metadata.length;
-  const keyBytes = readLength(cursor, `the key of metadata entry ${index}`);
-  if (keyBytes > MAX_KEY_BYTES) {
+const TENSORS: Counted = { what: "tensors", most: MAX_TENSORS, bytes: [20, 24], offset: [8, 8] };
+const METADATA_ENTRIES: Counted = {
+  what: "metadata entries",
+  most: MAX_METADATA_ENTRIES,
+  bytes: [9, 13],
+  offset: [12, 16],
+};
+
+/** A count must be one that a model can have, and fit into the bytes that are left. */
+function checkCount(cursor: Cursor, { what, most, bytes, offset }: Counted, count: number, done: number): void {
+  const version = cursor.narrow ? 0 : 1;
+  const details = { file: cursor.file, offset: offset[version] };
+  const left = Math.max(0, cursor.fileSize - tell(cursor));
+  const fitting = done + Math.floor(left / bytes[version]);
+  if (count > fitting) {
     throw new CheckpointError(
       "limit",
-      `the key of metadata entry ${index} at byte ${grouped(headerOffset)} is ${grouped(keyBytes)} bytes long; ` +
-        `the format allows ${grouped(SPEC_MAX_KEY_BYTES)}`,
-      { file: cursor.file, offset: headerOffset },
+      `the header claims ${formatU64(count)} ${what}, but the ${grouped(left)} bytes that follow hold at most ` +
+        `${grouped(fitting)}; the file is cut off or damaged`,
+      details,
     );
   }
-  need(cursor, keyBytes, `the key of metadata entry ${index}`);
-  const { text: key, valid } = readName(cursor, keyBytes);
-  const typeOffset = tell(cursor);
-  const typeId = readU32(cursor, `the type of ${quoted(key)}`);
-  const type = VALUE_TYPES[typeId];
-  if (!type) {
+  if (count > most) {
     throw new CheckpointError(
-      "invalid",
-      `metadata ${quoted(key)} has value type ${typeId} at byte ${grouped(typeOffset)}; GGUF knows 0 to 12`,
-      { file: cursor.file, offset: typeOffset },
+      "limit",
+      `the header claims ${formatU64(count)} ${what}; no model has more than ${grouped(most)}`,
+      details,
     );
   }
-  if (type.name === "array") {
-    const walk = beginArray(cursor, `metadata array ${quoted(key)}`);
-    // Small arrays are decoded from the window, so it has to hold them.
-    if (walk.length <= EAGER_ARRAY_LENGTH) {
-      need(cursor, Math.min(EAGER_ARRAY_BYTES, cursor.fileSize - walk.start), "a small array");
-    }
-    progress.array = { walk, key, headerOffset };
-    noteKey(progress, key, keyBytes, valid, headerOffset);
-    return;
-  }
-  const value =
-    type.name === "string" ? readText(cursor, progress, key) : readScalar(cursor, type.name, type.bytes, key);
-  noteKey(progress, key, keyBytes, valid, headerOffset);
-  if (type.name === "bool" && (cursor.bytes[cursor.pos - 1] as number) > 1) {
-    addFinding(findings, {
-      rule: "gguf/bool-value",
-      severity: "note",
-      message: `${quoted(key)} is a bool of value ${cursor.bytes[cursor.pos - 1]}; the format knows 0 and 1, and readers take it as true`,
-      offset: headerOffset,
-    });
-  }
-  keep(progress, { key, type: type.name, value, headerOffset });
 }
 
-function readScalar(cursor: Cursor, type: ValueTypeName, bytes: number, key: string): MetadataScalar {
-  need(cursor, bytes, `the value of ${quoted(key)}`);
-  return readFixed(cursor, type);
-}
-
-function readText(cursor: Cursor, progress: Progress, key: string): string {
-  const offset = tell(cursor);
-  const length = readLength(cursor, `the value of ${quoted(key)}`);
-  const inline = Math.min(length, MAX_INLINE_STRING_BYTES);
-  need(cursor, inline, `the value of ${quoted(key)}`);
-  const { text, valid } = decodeUtf8(cursor.bytes.subarray(cursor.pos, cursor.pos + inline));
-  cursor.pos += length;
-  if (inline < length) {
-    const refused = length > REFERENCE_MAX_STRING_BYTES;
-    addFinding(progress.findings, {
-      rule: "gguf/long-string",
-      severity: refused ? "error" : "warning",
-      message:
-        `${quoted(key)} is ${grouped(length)} bytes long; only the first ${grouped(inline)} are shown` +
-        (refused ? `, and llama.cpp refuses more than ${grouped(REFERENCE_MAX_STRING_BYTES)}` : ""),
-      offset,
-    });
-  } else if (!valid) {
-    addFinding(progress.findings, {
-      rule: "gguf/invalid-utf8",
-      severity: "warning",
-      message: `${quoted(key)} holds bytes that are not UTF-8; they are shown as U+FFFD`,
-      offset,
-    });
-  }
-  return text;
-}
-
-function finishArray(cursor: Cursor, progress: Progress): void {
-  const { walk, key, headerOffset } = progress.array as NonNullable<Progress["array"]>;
-  walkArray(cursor, walk, `metadata array ${quoted(key)}`);
-  progress.array = undefined;
-  const end = tell(cursor);
-  const array = lazyArray(progress.source, walk, end, cursor);
-  let values: LazyArray["values"];
-  if (walk.length <= EAGER_ARRAY_LENGTH && end - walk.start <= EAGER_ARRAY_BYTES) {
-    const back = cursor.pos;
-    cursor.pos = walk.start - cursor.start;
-    values = decodeElements(cursor, walk.elementType, walk.length);
-    cursor.pos = back;
-  }
-  if (walk.length > REFERENCE_MAX_ARRAY_LENGTH) {
-    addFinding(progress.findings, {
-      rule: "gguf/long-array",
-      severity: "error",
-      message: `${quoted(key)} has ${grouped(walk.length)} elements; llama.cpp refuses more than ${grouped(REFERENCE_MAX_ARRAY_LENGTH)}`,
-      offset: headerOffset,
-    });
-  }
-  if (walk.elementType.name === "array") {
-    addFinding(progress.findings, {
-      rule: "gguf/nested-array",
-      severity: "error",
-      message: `${quoted(key)} is an array of arrays`,
-      why: "the specification allows it, but llama.cpp refuses the file",
-      offset: headerOffset,
-    });
-  }
-  keep(progress, { key, type: "array", value: values ? { ...array, values } : array, headerOffset });
-}
-
-/** Checks of the key itself, made once the entry can't be starved any more. */
-function noteKey(progress: Progress, key: string, keyBytes: number, valid: boolean, offset: number): void {
-  const { findings, keys } = progress;
-  if (keyBytes === 0) {
-    addFinding(findings, {
-      rule: "gguf/empty-key",
-      severity: "error",
-      message: `metadata entry ${progress.metadata.length} has an empty key`,
-      why: "llama.cpp refuses the file",
-      offset,
-    });
-  }
-  if (keys.has(key)) {
-    addFinding(findings, {
-      rule: "gguf/duplicate-key",
-      severity: "error",
-      message: `metadata ${quoted(key)} stands twice`,
-      why: "llama.cpp refuses the file; other readers take one of the two",
-      fix: "write the file again with each key once",
-      offset,
-    });
-  }
-  keys.add(key);
-  if (keyBytes > SPEC_MAX_KEY_BYTES) {
-    addFinding(findings, {
-      rule: "gguf/long-key",
-      severity: "warning",
-      message: `a metadata key of ${grouped(keyBytes)} bytes; the format allows ${grouped(SPEC_MAX_KEY_BYTES)}`,
-      offset,
-    });
-  }
-  if (!valid) {
-    addFinding(findings, {
-      rule: "gguf/invalid-utf8",
-      severity: "warning",
-      message: `metadata key ${quoted(key)} holds bytes that are not UTF-8`,
-      offset,
-    });
-  }
-}
-
-function keep(progress: Progress, entry: GgufMetadataEntry): void {
-  const alignment = entry.key === "general.alignment" && !progress.metadata.some(({ key }) => key === entry.key);
-  progress.metadata.push(entry);
-  if (alignment) setAlignment(progress, entry);
-}
-
-function setAlignment(progress: Progress, { type, value, headerOffset }: GgufMetadataEntry): void {
-  const fits = type === "u32" && typeof value === "number" && value > 0 && (value & (value - 1)) === 0;
-  if (fits) {
-    progress.alignment = value;
-    if (value % 8 !== 0) {
-      addFinding(progress.findings, {
-        rule: "gguf/alignment-below-8",
-        severity: "note",
-        message: `general.alignment is ${value}; the specification asks for a multiple of 8, though llama.cpp loads it`,
-        offset: headerOffset,
-      });
-    }
-    return;
-  }
-  const shown = typeof value === "object" ? "an array" : String(value);
-  addFinding(progress.findings, {
-    rule: "gguf/alignment",
-    severity: "error",
-    message: `general.alignment is ${shown} (${type}); it must be a u32 and a power of two. Read on with ${DEFAULT_ALIGNMENT}`,
-    why: "llama.cpp refuses the file",
-    offset: headerOffset,
-  });
+function headerTooLong(file: string, offset: number): CheckpointError {
+  return new CheckpointError(
+    "limit",
+    `the header goes on beyond byte ${grouped(MAX_HEADER_BYTES)}; those of the largest models end before byte 50,000,000`,
+    { file, offset },
+  );
 }
 
 /** Fills in sizes that need the next tensor's place, and compares the data's end with the file's. */
@@ -471,8 +294,10 @@ function finishLayout(
       rule: "gguf/truncated-data",
       severity: "error",
       message:
-        `the file ends at byte ${grouped(fileSize)}, but its tensors reach to byte ${formatU64(end)}: ` +
-        `${grouped(beyond)} of ${grouped(tensors.length)} are cut off or missing`,
+        dataOffset > fileSize
+          ? `the file ends at byte ${grouped(fileSize)}, before its data, which should begin at byte ${grouped(dataOffset)}`
+          : `the file ends at byte ${grouped(fileSize)}, but its tensors reach to byte ${formatU64(end)}: ` +
+            `${grouped(beyond)} of ${grouped(tensors.length)} are cut off or missing`,
       why: "llama.cpp refuses to load it",
       fix: "the download is incomplete; get the file again",
       offset: fileSize,

@@ -13,9 +13,9 @@ export interface SplitName {
   readonly count: number;
 }
 
-/** Largest number of parts that a name may claim: five digits. */
 const SPLIT_NAME = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
+/** The pieces of a part's name, or undefined for a name of another form, or a number outside of its set. */
 export function parseSplitName(name: string): SplitName | undefined {
   const match = SPLIT_NAME.exec(name);
   if (!match) return undefined;
@@ -24,6 +24,10 @@ export function parseSplitName(name: string): SplitName | undefined {
   return split.number >= 1 && split.number <= split.count ? split : undefined;
 }
 
+/**
+ * The name that loaders look for.
+ * @param number 1-based
+ */
 export function splitFileName(prefix: string, number: number, count: number): string {
   const digits = (n: number) => String(n).padStart(5, "0");
   return `${prefix}-${digits(number)}-of-${digits(count)}.gguf`;

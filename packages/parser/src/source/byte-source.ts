@@ -19,8 +19,9 @@ export interface ByteSource {
   readonly name: string;
   readonly sizeBytes: number;
   /**
-   * The bytes `[offset, offset + length)`, cut at the end of the source: the answer is shorter than `length` only there.
-   * @throws {CheckpointError} `truncated` when the source ends before `sizeBytes`, `not-found` when it is gone.
+   * The bytes `[offset, offset + length)`, cut at the end of the source. Shorter than that when the source has become
+   * shorter than `sizeBytes` since it was opened: readers compare.
+   * @throws {CheckpointError} `not-found` when it is closed or gone
    */
   read(offset: number, length: number, options?: ReadOptions): Promise<Uint8Array>;
   close(): Promise<void>;
