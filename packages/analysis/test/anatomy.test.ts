@@ -75,7 +75,7 @@ const unknownParts = (result: Report) =>
 
 describeReal("released models as transformers writes them", () => {
   const truth = new Map(
-    readReferenceTsvSafe("bucket-ground-truth.tsv").map((row) => [row.hf_repo?.split("/")[1] ?? "", row]),
+    readReferenceTsv("bucket-ground-truth.tsv").map((row) => [row.hf_repo?.split("/")[1] ?? "", row]),
   );
   /** Folder name -> name in the tables, where the two differ. */
   const NAMES: Record<string, string> = {
@@ -149,11 +149,6 @@ describeReal("released models as transformers writes them", () => {
     expect(result.parameters.activeNonEmbedding).toBe(Number(row.active_C_no_embed_no_head));
   });
 });
-
-/** Tables are read while tests are collected, also where the folder is absent. */
-function readReferenceTsvSafe(name: string): Record<string, string>[] {
-  return listReal().length > 0 ? readReferenceTsv(name) : [];
-}
 
 describeReal("GGUF files", () => {
   it.each(listReal("gguf-made", "arch-f32-heads").filter((name) => name.endsWith(".head")))("%s", async (name) => {
