@@ -93,7 +93,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .example("$0 layers model-00001-of-00003.safetensors", "any part opens the set")
     .example("$0 tensors model.gguf --filter bucket:ffn --sort size", "the largest FFN tensors")
     .example("$0 meta model.gguf chat_template", "one metadata key, whole")
-    .completion("completion", "prints a script for shell completion")
+    .completion("completion", "prints a script for shell completion", completeWords)
     .version(VERSION)
     .alias("version", "V")
     .alias("help", "h")
@@ -135,4 +135,13 @@ function checkValues(values: Record<string, unknown>): true {
 /** yargs spreads its messages over lines, and words a missing target as a count. */
 function oneLine(message: string): string {
   return message.startsWith("Not enough non-option") ? NO_TARGET : message.replace(/\s*\n\s*/g, " ").trim();
+}
+
+type Done = (words: string[]) => void;
+type Defaults = (callback: (error: Error | null, words: string[] | undefined) => void) => void;
+
+/** What yargs would offer, without the command that has no name and the view that isn't there yet. */
+function completeWords(_current: string, _argv: unknown, defaults: Defaults, done: Done): void {
+  const offered = (word: string) => !/^(?:\$0|--i$|--interactive)/.test(word);
+  defaults((_, words = []) => done(words.filter(offered)));
 }

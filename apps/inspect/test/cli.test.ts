@@ -354,6 +354,16 @@ describeReal("a split GGUF set", () => {
 });
 
 describe.concurrent("meta", () => {
+  it("shows config.json beside the metadata, and its values as they stand there", async () => {
+    const folder = `${FIXTURES}llama-tiny-safetensors`;
+    const { stdout } = await inspect(["meta", folder]);
+    expect(stdout.match(/^format /gm)).toHaveLength(1);
+    expect(stdout).toMatch(/^config\.hidden_size +number +64$/m);
+    expect((await inspect(["meta", folder, "hidden_size"])).stdout).toBe("64\n");
+    const json = await inspect(["meta", folder, "config.architectures", "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ type: "array", value: ["LlamaForCausalLM"] });
+  });
+
   it("one key: a string whole, also by the end of its name", async () => {
     expect(await inspect(["meta", MOE, "general.name"])).toMatchObject({ code: 0, stdout: "Llama MoE, mixed types\n" });
     expect((await inspect(["meta", MOE, "name"])).stdout).toBe("Llama MoE, mixed types\n");

@@ -1,8 +1,9 @@
 /** `inspect meta <target> [key]`: the list, one key whole, arrays in part or whole. */
 import { reportError } from "@checkpoint-inspect/analysis";
-import type { Checkpoint, MetadataElement, MetadataEntry } from "@checkpoint-inspect/parser";
+import type { Checkpoint, JsonValue, MetadataElement, MetadataEntry } from "@checkpoint-inspect/parser";
 
 import { type MetaRow, metaView, PREVIEW_ELEMENTS, valueView } from "../views/meta.ts";
+import { safeBlock } from "../views/text.ts";
 import { type CommonFlags, runOn, UsageError } from "./command.ts";
 
 export interface MetaFlags extends CommonFlags {
@@ -24,10 +25,10 @@ export function runMeta(flags: MetaFlags): Promise<void> {
   if (key === undefined) {
     return runOn(
       flags,
-      async ({ checkpoint, style }) => metaView(await rows(checkpoint, PREVIEW_ELEMENTS), style),
+      async ({ checkpoint, style }) => metaView(await rows(allEntries(checkpoint), PREVIEW_ELEMENTS), style),
       async ({ checkpoint }) => ({
         schemaVersion: 1,
-        metadata: (await rows(checkpoint, JSON_ARRAY)).map(listed),
+        metadata: (await rows(checkpoint.metadata, JSON_ARRAY)).map(listed),
         ...(checkpoint.config && { config: checkpoint.config }),
         ...(checkpoint.error && { error: reportError(checkpoint.error) }),
       }),
@@ -37,11 +38,15 @@ export function runMeta(flags: MetaFlags): Promise<void> {
     flags,
     async ({ checkpoint, style }) => {
       const entry = findKey(checkpoint, key);
+      const config = configValue(checkpoint, entry);
+      if (typeof config === "object") return safeBlock(JSON.stringify(config, null, 2));
       return valueView(entry, await elements(entry, flags.from, flags.limit ?? PAGE), flags.from, style);
     },
     async ({ checkpoint }) => {
       const entry = findKey(checkpoint, key);
       const { value, type } = entry;
+      const config = configValue(checkpoint, entry);
+      if (config !== undefined) return { schemaVersion: 1, key: entry.key, type, value: config };
       if (typeof value !== "object") return { schemaVersion: 1, key: entry.key, type, value };
       const shown = await elements(entry, flags.from, flags.limit ?? 0);
       return {
@@ -62,8 +67,35 @@ async function elements({ value }: MetadataEntry, from: number, limit: number): 
   return value.slice(from, limit === 0 ? undefined : from + limit);
 }
 
-function rows(checkpoint: Checkpoint, most: number): Promise<MetaRow[]> {
-  return Promise.all(checkpoint.metadata.map(async (entry) => ({ entry, preview: await elements(entry, 0, most) })));
+/** config.json as entries beside the metadata of the file, `config.hidden_size`; what nests is shown as JSON. */
+function configEntries({ config }: Checkpoint): MetadataEntry[] {
+  return Object.entries(config?.json ?? {}).map(([key, value]) => {
+    const scalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+    const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+    return { key: `${CONFIG_PREFIX}${key}`, type, value: scalar ? value : JSON.stringify(value), part: 0 };
+  });
+}
+
+const CONFIG_PREFIX = "config.";
+
+/** The value of an entry that {@link configEntries} made, as it stands in config.json. */
+function configValue({ config }: Checkpoint, { key }: MetadataEntry): JsonValue | undefined {
+  return key.startsWith(CONFIG_PREFIX) ? config?.json[key.slice(CONFIG_PREFIX.length)] : undefined;
+}
+
+/** Every entry that a person looks for; what each shard of a set repeats stands once. */
+function allEntries(checkpoint: Checkpoint): MetadataEntry[] {
+  const seen = new Set<string>();
+  const own = checkpoint.metadata.filter(({ key, value, part }) => {
+    const repeated = part > 0 && seen.has(`${key} ${String(value)}`);
+    seen.add(`${key} ${String(value)}`);
+    return !repeated;
+  });
+  return [...own, ...configEntries(checkpoint)];
+}
+
+function rows(entries: readonly MetadataEntry[], most: number): Promise<MetaRow[]> {
+  return Promise.all(entries.map(async (entry) => ({ entry, preview: await elements(entry, 0, most) })));
 }
 
 function listed({ entry: { key, type, value }, preview }: MetaRow) {
@@ -74,7 +106,7 @@ function listed({ entry: { key, type, value }, preview }: MetaRow) {
 
 /** The key as written, or the only one that ends with it (`chat_template`, `block_count`). */
 function findKey(checkpoint: Checkpoint, wanted: string): MetadataEntry {
-  const { metadata } = checkpoint;
+  const metadata = allEntries(checkpoint);
   const exact = metadata.find(({ key }) => key === wanted);
   if (exact) return exact;
   const ending = metadata.filter(({ key }) => key.endsWith(`.${wanted}`));
