@@ -92,7 +92,7 @@ function parameterLines(report: Report, style: Style): string[] {
     rows.push([
       "Not counted",
       formatCount(count),
-      `${EXCLUSION_WORDS[reason]}; ${plural(tensors, "tensor")}, ${tensors > 1 ? "such as " : ""}${safe(examples[0] ?? "")}`,
+      `${EXCLUSION_WORDS[reason]}${tensors > 1 ? `, ${formatExact(tensors)} tensors` : ""}: ${safe(examples[0] ?? "")}`,
     ]);
   }
   if (model.contextLength) {
@@ -135,10 +135,10 @@ function one(value: number | readonly number[] | null): number | undefined {
 }
 
 const EXCLUSION_WORDS = {
-  buffer: "integers or derived values, not learned",
-  duplicate: "stored twice, counted once",
+  buffer: "not learned (integers, derived values)",
+  duplicate: "stored twice",
   "quant-side": "scales of the quantization",
-  statistics: "statistics, not weights",
+  statistics: "statistics",
 } as const;
 
 /** Kinds that are no models: what they are for, in place of parameter counts. */
