@@ -16,6 +16,7 @@ import {
   type LazyArray,
   memorySource,
   readGguf,
+  writeGguf,
 } from "../src/index.ts";
 
 interface DumpEntry {
@@ -159,6 +160,19 @@ describeReal("arrays on demand", () => {
     }
     expect(await tokens.at(12_345)).toBe(all[12_345]);
     expect(await tokens.at(tokens.length)).toBeUndefined();
+  });
+});
+
+describe("types of ik_llama.cpp", () => {
+  it.each([
+    [146, "IQ4_KSS", 3 * (4 + 128)], // 4 bytes in front of every row
+    [152, "IQ5_KS", 3 * (4 + 168)],
+    [137, "IQ2_K", 3 * 76], // none
+    [133, "Q6_0", 3 * 8 * 26],
+  ])("%i is %s, and its rows carry their own bytes", async (type, name, sizeBytes) => {
+    const bytes = writeGguf({ metadata: [], tensors: [{ name: "t", shape: [256, 3], type }] });
+    const [tensor] = (await readGguf(memorySource("ik.gguf", bytes))).tensors;
+    expect(tensor).toMatchObject({ type: name, sizeBytes, elements: 768, shape: [3, 256] });
   });
 });
 

@@ -43,74 +43,74 @@ export function overview(report: Report, style: Style): string {
     .join("\n\n");
 }
 
+/** A label, a figure, and what to know about it. */
+type Row = readonly [label: string, figure: string, words: string];
+
 function parameterLines(report: Report, style: Style): string[] {
-  const { parameters, experts, model } = report;
+  const { parameters, model } = report;
   const special = SPECIAL[model.kind];
   if (special) return wrap(special(report), style.width);
   if (parameters.stored === 0) return ["No tensors: the header holds metadata only."];
-  if (parameters.total === 0)
-    return wrap(
-      `No parameters: ${formatExact(parameters.stored)} integers or derived values, nothing learned.`,
-      style.width,
-    );
-  const { color } = style;
-  const rows: [string, string, string][] = [
+  if (parameters.total === 0) {
+    const stored = formatExact(parameters.stored);
+    return wrap(`No parameters: ${stored} integers or derived values, nothing learned.`, style.width);
+  }
+  const total = formatExact(parameters.total);
+  const rows: Row[] = [
     [
       "Parameters",
       formatCount(parameters.total),
-      `${formatExact(parameters.total)}${parameters.logicalKnown ? "" : " stored words; packing not worked out"}`,
+      parameters.logicalKnown ? total : `${total} stored words; packing not worked out`,
     ],
+    ...expertRows(report),
+    biasRow(report),
+    ...parameters.excluded.filter((excluded) => excluded.parameters > 0).map(excludedRow),
+    ...shapeRows(model),
   ];
-  if (experts) {
-    if (parameters.active === null) {
-      rows.push(["Active", "?", `per token: not known, ${parameters.activeMissing ?? "a fact"} is missing`]);
-    } else {
-      const share = formatShare(parameters.active / parameters.total);
-      rows.push([
-        "Active",
-        formatCount(parameters.active),
-        `${formatExact(parameters.active)} per token, ${share} of all`,
-      ]);
-    }
-    const { perLayer, usedPerToken, layers, sharedParameters } = experts;
-    const used = usedPerToken === null ? "unknown number used" : `${usedPerToken} used per token`;
-    rows.push([
-      "Experts",
-      formatExact(perLayer),
-      `per layer in ${plural(layers, "layer")}; ${used}${sharedParameters > 0 ? ", plus shared ones" : ""}`,
-    ]);
-  }
-  rows.push([
-    "Biases",
-    parameters.biases === 0 ? "none" : formatCount(parameters.biases),
-    parameters.biases === 0
-      ? "every parameter is a weight"
-      : `${formatExact(parameters.biases)}; the other ${formatExact(parameters.weights)} are weights`,
-  ]);
-  for (const { reason, parameters: count, examples, tensors } of parameters.excluded) {
-    if (count === 0) continue;
-    rows.push([
-      "Not counted",
-      formatCount(count),
-      `${EXCLUSION_WORDS[reason]}${tensors > 1 ? `, ${formatExact(tensors)} tensors` : ""}: ${safe(examples[0] ?? "")}`,
-    ]);
-  }
-  if (model.contextLength) {
-    const window = model.slidingWindow ? `; a window of ${formatExact(model.slidingWindow)} in its sliding layers` : "";
-    rows.push(["Context", formatExact(model.contextLength), `tokens it was made for${window}`]);
-  }
-  const shape = shapeWords(model);
-  if (model.hiddenSize && shape) rows.push(["Width", formatExact(model.hiddenSize), shape]);
-  return table(
+  return table<Row>(
     rows,
     [
-      { title: "", cell: (row) => row[0], paint: (text) => color.bold(text) },
-      { title: "", cell: (row) => row[1], align: "right" },
-      { title: "", cell: (row) => row[2], stretch: true, paint: (text) => color.dim(text) },
+      { title: "", cell: ([label]) => label, paint: (text) => style.color.bold(text) },
+      { title: "", cell: ([, figure]) => figure, align: "right" },
+      { title: "", cell: ([, , words]) => words, stretch: true, paint: (text) => style.color.dim(text) },
     ],
     style,
     { indent: 0, header: false },
   );
+}
+
+function expertRows({ parameters, experts }: Report): Row[] {
+  if (!experts) return [];
+  const { active, activeMissing = "a fact", total } = parameters;
+  const { perLayer, usedPerToken, layers, sharedParameters } = experts;
+  const used = usedPerToken === null ? "unknown number used" : `${usedPerToken} used per token`;
+  const shared = sharedParameters > 0 ? ", plus shared ones" : "";
+  return [
+    active === null
+      ? ["Active", "?", `per token: not known, ${activeMissing} is missing`]
+      : ["Active", formatCount(active), `${formatExact(active)} per token, ${formatShare(active / total)} of all`],
+    ["Experts", formatExact(perLayer), `per layer in ${plural(layers, "layer")}; ${used}${shared}`],
+  ];
+}
+
+function biasRow({ parameters: { biases, weights } }: Report): Row {
+  if (biases === 0) return ["Biases", "none", "every parameter is a weight"];
+  return ["Biases", formatCount(biases), `${formatExact(biases)}; the other ${formatExact(weights)} are weights`];
+}
+
+function excludedRow({ reason, parameters, tensors, examples }: Report["parameters"]["excluded"][number]): Row {
+  const many = tensors > 1 ? `, ${formatExact(tensors)} tensors` : "";
+  return ["Not counted", formatCount(parameters), `${EXCLUSION_WORDS[reason]}${many}: ${safe(examples[0] ?? "")}`];
+}
+
+function shapeRows(model: Report["model"]): Row[] {
+  const { contextLength, slidingWindow, hiddenSize } = model;
+  const window = slidingWindow ? `; a window of ${formatExact(slidingWindow)} in its sliding layers` : "";
+  const shape = shapeWords(model);
+  return [
+    ...(contextLength ? [["Context", formatExact(contextLength), `tokens it was made for${window}`] as const] : []),
+    ...(hiddenSize && shape ? [["Width", formatExact(hiddenSize), shape] as const] : []),
+  ];
 }
 
 /** The numbers that people compare models by: heads, their groups and width, FFN width, vocabulary. */
@@ -118,9 +118,9 @@ function shapeWords({ attentionHeads, kvHeads, headDim, feedForwardSize, vocabul
   const heads = one(attentionHeads);
   const kv = one(kvHeads);
   const ffn = one(feedForwardSize);
+  const groups = kv && kv !== heads ? ` (${formatExact(kv)} KV)` : "";
   return [
-    heads &&
-      `${formatExact(heads)} heads${headDim ? ` of ${formatExact(headDim)}` : ""}${kv && kv !== heads ? ` (${formatExact(kv)} KV)` : ""}`,
+    heads && plural(heads, "head") + (headDim ? ` of ${formatExact(headDim)}` : "") + groups,
     ffn && `FFN ${formatExact(ffn)}`,
     vocabularySize && `vocabulary ${formatExact(vocabularySize)}`,
   ]

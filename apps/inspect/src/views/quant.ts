@@ -2,6 +2,7 @@
 import {
   fileTypeWords,
   formatBytes,
+  formatCount,
   formatExact,
   formatShare,
   perplexityDelta,
@@ -18,7 +19,7 @@ import { cut, safe, wrap } from "./text.ts";
 
 const BAR_CELLS = 10;
 /** The words say more than a bar or a count of tensors: those go first when room is short. */
-const WORDS_MIN = 42;
+const WORDS_MIN = 34;
 
 /** One sentence: bits per weight as measured, the saving, and the labels. */
 export function labelLine(report: Report): string {
@@ -73,9 +74,10 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
     [
       { title: "type", cell: ({ type }) => cut(safe(type), 16) },
       { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
-      { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: 2 },
+      { title: "params", cell: ({ parameters }) => formatCount(parameters), align: "right", optional: 1 },
+      { title: "", cell: (type) => bar.get(type) ?? "", paint: (text) => style.color.green(text), optional: 3 },
       { title: "share", cell: ({ share }) => formatShare(share), align: "right" },
-      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: 3 },
+      { title: "tensors", cell: ({ tensors }) => formatExact(tensors), align: "right", optional: 4 },
       {
         title: "bits",
         cell: ({ bitsPerWeight }) => (bitsPerWeight === null ? "?" : formatBits(bitsPerWeight)),
@@ -85,7 +87,7 @@ export function typeTable(report: Report, style: Style, most: number): string[] 
         title: "what it is",
         cell: ({ type }) => typeWords(type),
         stretch: true,
-        optional: 1,
+        optional: 2,
         paint: (text) => style.color.dim(text),
       },
     ],

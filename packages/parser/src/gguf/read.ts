@@ -89,38 +89,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
   };
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 
-  let error: CheckpointError | undefined;
-  let into: Uint8Array | undefined;
-  for (;;) {
-    try {
-      advance(cursor, progress);
-      break;
-    } catch (signal) {
-      if (signal instanceof Starved) {
-        const start = tell(cursor);
-        if (start > MAX_HEADER_BYTES) {
-          error = headerTooLong(source.name, start);
-          break;
-        }
-        const length = Math.max(WINDOW_BYTES, signal.upTo - start);
-        // Nothing that was parsed points into the window: names are copied, arrays read their own bytes.
-        if (!into || into.length < length) into = new Uint8Array(length);
-        setWindow(cursor, start, await source.read(start, length, { ...options, into }));
-        if (cursor.bytes.length < Math.min(signal.upTo, source.sizeBytes) - start) {
-          error = new CheckpointError("truncated", `the file got shorter while it was read (byte ${start})`, {
-            file: source.name,
-            offset: start + cursor.bytes.length,
-          });
-          break;
-        }
-      } else if (signal instanceof CheckpointError) {
-        error = signal;
-        break;
-      } else {
-        throw signal;
-      }
-    }
-  }
+  const error = await parseWindows(cursor, progress, options);
   const { layout, metadata, alignment } = progress;
   if (error && metadata.length === 0 && layout.tensors.length === 0) throw error;
 
@@ -141,6 +110,42 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     findings: listedFindings(findings),
     ...(error && { error }),
   };
+}
+
+/**
+ * Feeds the core one window after the other, until it is through or can't go on.
+ * @returns what stopped it, or undefined
+ */
+async function parseWindows(
+  cursor: Cursor,
+  progress: Progress,
+  options: ReadOptions,
+): Promise<CheckpointError | undefined> {
+  const { source } = progress;
+  let into = new Uint8Array(0);
+  for (;;) {
+    let upTo: number;
+    try {
+      advance(cursor, progress);
+      return undefined;
+    } catch (signal) {
+      if (signal instanceof CheckpointError) return signal;
+      if (!(signal instanceof Starved)) throw signal;
+      upTo = signal.upTo;
+    }
+    const start = tell(cursor);
+    if (start > MAX_HEADER_BYTES) return headerTooLong(source.name, start);
+    const length = Math.max(WINDOW_BYTES, upTo - start);
+    // Nothing that was parsed points into the window: names are copied, arrays read their own bytes.
+    if (into.length < length) into = new Uint8Array(length);
+    setWindow(cursor, start, await source.read(start, length, { ...options, into }));
+    if (cursor.bytes.length < Math.min(upTo, source.sizeBytes) - start) {
+      return new CheckpointError("truncated", `the file got shorter while it was read (byte ${grouped(start)})`, {
+        file: source.name,
+        offset: start + cursor.bytes.length,
+      });
+    }
+  }
 }
 
 /** Parses on from where the last window ended. Whole items only: an item that starves is started again. */
