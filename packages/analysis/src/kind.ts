@@ -78,9 +78,10 @@ const KINDS: readonly { readonly kind: ModelKind; fits(seen: Seen): boolean }[] 
   },
   {
     kind: "diffusion",
-    fits: ({ modelClass, anatomy }) =>
+    fits: ({ modelClass, anatomy, checkpoint }) =>
       /UNet|Transformer[23]D|TransformerModel3D|Autoencoder|ControlNet|DiT/.test(modelClass) ||
-      partShare(anatomy, /^(conv|modulation|conditioning)/) > 0.3,
+      // By its parts alone only a whole model: a convolution or two make no UNet.
+      (checkpoint.tensors.length > 100 && partShare(anatomy, /^(conv|modulation|conditioning)/) > 0.3),
   },
   {
     kind: "speech",

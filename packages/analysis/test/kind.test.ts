@@ -94,6 +94,7 @@ describe("kinds", () => {
       }),
       "vision",
     ],
+    ["a single convolution", safetensors(["conv1.weight", "conv1.bias"]), "unknown"],
     ["a LoRA", safetensors(["base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"]), "adapter"],
     [
       "a GGUF language model",
