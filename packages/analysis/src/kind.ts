@@ -1,5 +1,5 @@
 /**
- * What kind of checkpoint it is. An ordered table: the first row that fits decides, and says why.
+ * What kind of checkpoint it is. An ordered table: the first row that fits decides.
  */
 import type { Checkpoint } from "@checkpoint-inspect/parser";
 
@@ -48,19 +48,18 @@ interface Seen {
   readonly type: string;
   /** First entry of `architectures` in config.json, or `_class_name` of diffusers: the class that loads it. */
   readonly modelClass: string;
-  /** Share of tensors whose part matches. */
-  share(part: RegExp): number;
 }
 
 const POOLED: ReadonlySet<unknown> = new Set([1, 2, 3, 4]);
 
 const KINDS: readonly { readonly kind: ModelKind; fits(seen: Seen): boolean }[] = [
-  { kind: "imatrix", fits: ({ type, share }) => type === "imatrix" || share(/^imatrix$/) > 0.5 },
+  { kind: "imatrix", fits: ({ type, anatomy }) => type === "imatrix" || partShare(anatomy, /^imatrix$/) > 0.5 },
   {
     kind: "control-vector",
-    fits: ({ facts, share }) => facts.architecture === "controlvector" || share(/^control_vector$/) > 0.5,
+    fits: ({ facts, anatomy }) =>
+      facts.architecture === "controlvector" || partShare(anatomy, /^control_vector$/) > 0.5,
   },
-  { kind: "adapter", fits: ({ type, share }) => type === "adapter" || share(/^lora/) > 0.5 },
+  { kind: "adapter", fits: ({ type, anatomy }) => type === "adapter" || partShare(anatomy, /^lora/) > 0.5 },
   // `clip` is what llama.cpp calls any projector file; transformers has a model of that name.
   {
     kind: "projector",
@@ -158,7 +157,6 @@ export function modelKind(checkpoint: Checkpoint, facts: ModelFacts, anatomy: An
     anatomy,
     type: typeof type === "string" ? type : "",
     modelClass,
-    share: (part) => partShare(anatomy, part),
   };
   return KINDS.find(({ fits }) => fits(seen))?.kind ?? "unknown";
 }
