@@ -9,7 +9,7 @@ import { META_DEFAULTS, runMeta } from "./commands/meta.ts";
 import { runOverview } from "./commands/overview.ts";
 import { runQuant } from "./commands/quant.ts";
 import { runTensors, TENSORS_DEFAULTS } from "./commands/tensors.ts";
-import { quietOnClosedPipe } from "./terminal.ts";
+import { endOnFailedOutput } from "./terminal.ts";
 import { safe, safeBlock } from "./views/text.ts";
 
 /** The commands that read a local checkpoint, as they run without flags of their own. */
@@ -34,11 +34,21 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });
     throw new UsageError(
-      `'${first}' is not a command, and targets are taken one at a time (any part opens its whole set)`,
+      Object.hasOwn(SHORT_FORMS, target)
+        ? `write the command first: inspect ${target} ${first}`
+        : `'${first}' is not a command, and targets are taken one at a time (any part opens its whole set)`,
     );
   }
   if (target === undefined || more.length > 0 || (key !== undefined && first !== "meta")) return undefined;
   return command({ ...flags, target }, key);
+}
+
+/** Behind `--` everything is a target or a key, also what begins with a dash: as a path, it does so no more. */
+function withoutDashes(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  if (end < 0) return [...args];
+  const words = args.slice(end + 1).map((word) => (word.startsWith("-") ? `./${word}` : word));
+  return [...args.slice(0, end), ...words];
 }
 
 async function main(args: readonly string[]): Promise<void> {
@@ -59,5 +69,5 @@ async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-quietOnClosedPipe();
-await main(process.argv.slice(2));
+endOnFailedOutput();
+await main(withoutDashes(process.argv.slice(2)));

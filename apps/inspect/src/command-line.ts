@@ -45,12 +45,15 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
           .option("filter", {
             type: "string",
             array: true,
+            nargs: 1,
+            requiresArg: true,
             default: [...TENSORS_DEFAULTS.filter],
             describe:
               "a part of the name (* for anything), or layer:3-7 bucket:ffn part:q type:Q4_K size:>100MB bias:yes",
           })
           .option("sort", {
             choices: SORT_NAMES,
+            requiresArg: true,
             default: TENSORS_DEFAULTS.sort,
             describe: "order; sizes come largest first",
           })
@@ -124,6 +127,7 @@ function checkValues(values: Record<string, unknown>): true {
   for (const name of ["width", "limit", "from"]) {
     const value = values[name];
     if (value === undefined) continue;
+    if (Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
       throw new UsageError(`--${name} takes a whole number from 0 up`);
     }

@@ -58,22 +58,23 @@ export function terminalStyle(
   };
 }
 
-/** Writes whole text and waits until it is on its way; a reader that has gone (`| head`) is not an error. */
+/** Writes whole text and waits until it is on its way. What goes wrong then is {@link endOnFailedOutput}'s. */
 export async function print(text: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`, (error) => {
-      if (error && (error as NodeJS.ErrnoException).code !== "EPIPE") reject(error);
-      else resolve();
-    });
+  await new Promise<void>((resolve) => {
+    process.stdout.write(text.endsWith("\n") ? text : `${text}\n`, () => resolve());
   });
 }
 
-/** A closed pipe ends the program quietly, as it ends `cat`. */
-export function quietOnClosedPipe(): void {
+/** EX_IOERR of sysexits.h: the answer could not be written. */
+const WRITE_FAILED = 74;
+
+/** A closed pipe ends the program quietly, as it ends `cat`; a full disk ends it with a line. */
+export function endOnFailedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
-      throw error;
+      if (stream === process.stdout) process.stderr.write(`inspect: cannot write the answer: ${error.message}\n`);
+      process.exit(WRITE_FAILED);
     });
   }
 }

@@ -353,6 +353,36 @@ describeReal("a split GGUF set", () => {
   });
 });
 
+describe.concurrent("arguments in the order that people type them", () => {
+  it.each([
+    ["behind --", ["--", MOE]],
+    ["behind a command and --", ["layers", "--", MOE]],
+    ["behind a filter", ["tensors", "--filter", "bucket:norm", MOE]],
+    ["between two filters", ["tensors", "--filter", "bucket:norm", MOE, "--filter", "blk.0"]],
+  ])("a target %s", async (_, args) => {
+    expect(await inspect([...args])).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it.each([
+    ["the command behind its target", [MOE, "layers"], /inspect layers .*llama-moe-mixed/],
+    ["a filter without a term", ["tensors", MOE, "--filter"], /filter/],
+    ["a filter that doesn't exist", ["tensors", MOE, "--filter", "bukket:norm"], /no such filter.*bucket/],
+    ["a bucket that doesn't exist", ["tensors", MOE, "--filter", "bucket:norms"], /none of.*norm/],
+    ["a range that runs backwards", ["tensors", MOE, "--filter", "layer:2-1"], /backwards/],
+    ["a flag given twice", [MOE, "--width", "80", "--width", "60"], /--width is given twice/],
+  ])("%s is a usage error that says what to write", async (_, args, says) => {
+    const { code, stdout, stderr } = await inspect([...args]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(says);
+  });
+
+  it("a target that isn't local is named as such", async () => {
+    const { code, stderr } = await inspect(["https://example.com/model.gguf"]);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/not a local path/);
+  });
+});
+
 describe.concurrent("meta", () => {
   it("shows config.json beside the metadata, and its values as they stand there", async () => {
     const folder = `${FIXTURES}llama-tiny-safetensors`;

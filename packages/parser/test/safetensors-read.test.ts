@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseSafetensorsMetadata } from "@huggingface/hub";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { describeReal, listReal, readRealJson, realData } from "../../../test-support/real-data.ts";
 import type { CheckpointError, Finding, Severity } from "../src/errors.ts";
 import { MAX_FINDINGS_PER_RULE } from "../src/findings.ts";
@@ -278,4 +278,23 @@ it("stops when asked to", async () => {
     },
   };
   await expect(readSafetensors(source, { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
+});
+
+describe("a header of millions", () => {
+  const utf8 = new TextEncoder();
+  const read = (json: string) => readSafetensors(memorySource("x.safetensors", assembleSafetensors(utf8.encode(json))));
+
+  it("stops at more metadata than any file needs", async () => {
+    const entries = Array.from({ length: 100_001 }, (_, i) => `"${i}":""`).join(",");
+    await expect(read(`{"__metadata__":{${entries}}}`)).rejects.toMatchObject({ code: "limit" });
+  });
+
+  it("stops at a shape that no tensor has, and keeps what came before", async () => {
+    const ones = "1,".repeat(70_000);
+    const file = await read(
+      `{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[${ones}1],"data_offsets":[0,1]}}`,
+    );
+    expect(file.tensors.map(({ name }) => name)).toEqual(["a"]);
+    expect(file.error).toMatchObject({ code: "limit" });
+  });
 });

@@ -60,10 +60,10 @@ const TERMS: Readonly<Record<string, (value: string) => Test>> = {
     (value) =>
     ({ tensor }) =>
       tensor.type.toLowerCase() === value.toLowerCase(),
-  bias:
-    (value) =>
-    ({ role }) =>
-      role.bias === (value !== "no" && value !== "false"),
+  bias: (value) => {
+    if (value !== "yes" && value !== "no") throw new UsageError(`bias:${value} is neither bias:yes nor bias:no`);
+    return ({ role }) => role.bias === (value === "yes");
+  },
   size: (value) => {
     const match = /^([<>]?)=?(\d+(?:\.\d+)?)\s*([kmgt]?)b?$/i.exec(value);
     if (!match) throw new UsageError(`size:${value} is not a size; write size:>100MB or size:<1k`);
@@ -76,13 +76,19 @@ const TERMS: Readonly<Record<string, (value: string) => Test>> = {
 function range(value: string): [number, number] {
   const match = /^(\d+)(?:-(\d+))?$/.exec(value);
   if (!match) throw new UsageError(`${value} is neither a number nor a range like 3-7`);
-  return [Number(match[1]), Number(match[2] ?? match[1])];
+  const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
+  if (last < first) throw new UsageError(`${value} runs backwards; write ${last}-${first}`);
+  return [first, last];
 }
 
 function parseTerm(term: string): Test {
   const colon = term.indexOf(":");
   const make = colon > 0 && Object.hasOwn(TERMS, term.slice(0, colon)) ? TERMS[term.slice(0, colon)] : undefined;
   if (make) return make(term.slice(colon + 1));
+  // Tensor names of torchao hold a colon, so only a plain word in front of one is taken for a mistyped key.
+  if (colon > 0 && /^[a-z]+$/.test(term.slice(0, colon)) && !term.includes("*")) {
+    throw new UsageError(`${term}: no such filter; there are ${Object.keys(TERMS).join(", ")}, and parts of names`);
+  }
   const pieces = term.toLowerCase().split("*");
   return ({ tensor }) => {
     const name = tensor.name.toLowerCase();

@@ -73,6 +73,8 @@ export function valueView(
   const { value } = entry;
   if (typeof value === "string") return safeBlock(value);
   if (typeof value !== "object") return formatNumber(value);
+  if (first >= value.length && value.length > 0)
+    return `The array has ${formatExact(value.length)} elements; --from counts from 0.`;
   const digits = String(first + elements.length).length;
   const lines = elements.map(
     (element, i) => `${style.color.dim(String(first + i).padStart(digits))}  ${formatElement(element)}`,

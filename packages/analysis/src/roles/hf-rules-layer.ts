@@ -158,7 +158,9 @@ const RECURRENT: readonly HfRuleTable[] = [
     ["mixer.Wqkv", "qkv"],
     // Mamba 1 and 2 and the hybrids. `dt_bias` is an SSM parameter, no bias of a projection.
     ["dt_bias", "ssm.dt_bias", { bias: false }],
-    ["A_log|D|conv1d|conv_1d|x_proj|dt_proj", "ssm.{leaf}"],
+    // So is what Mamba 1 adds to its projection: GGUF calls both ssm_dt.bias.
+    ["dt_proj", "ssm.dt_proj", { bias: false }],
+    ["A_log|D|conv1d|conv_1d|x_proj", "ssm.{leaf}"],
     ["mamba|mixer.in_proj|out_proj|norm|dt_layernorm|b_layernorm|c_layernorm|dt_norm|b_norm|c_norm", "ssm.{leaf}"],
     // Griffin (RecurrentGemma).
     ["temporal_block linear_x|linear_y|linear_out|recurrent_param|input_gate|recurrent_gate", "ssm.{leaf}"],

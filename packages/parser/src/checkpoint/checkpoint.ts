@@ -57,7 +57,7 @@ export interface LazyArray {
   readonly byteRange: ByteRange;
   readonly values?: readonly MetadataElement[];
   at(index: number): Promise<MetadataElement | undefined>;
-  /** Elements `[start, end)`, cut at the array's end. Reads only the bytes that it needs. */
+  /** Elements `[start, end)`, cut at the array's end; a negative index counts as 0. Reads only the bytes that it needs. */
   slice(start?: number, end?: number): Promise<MetadataElement[]>;
 }
 

@@ -7,7 +7,7 @@ import { basename, dirname, resolve } from "node:path";
 import { CheckpointError, type Finding } from "../errors.ts";
 import { parseSplitName } from "../gguf/shards.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
-import { localFolder } from "../source/file.ts";
+import { cannotOpen, localFolder } from "../source/file.ts";
 import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -19,16 +19,29 @@ import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-s
  * @throws {CheckpointError} `not-found`, `bad-magic`, or what the reader says
  */
 export async function openCheckpoint(path: string, options: ReadOptions = {}): Promise<Checkpoint> {
-  const absolute = resolve(path);
-  const stats = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const why = cause.code === "ENOENT" ? "no such file or folder" : cause.message;
-    throw new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file: path, cause });
+  const stats = await stat(path).catch((cause: unknown) => {
+    if (!REMOTE.test(path)) throw cannotOpen(path, cause);
+    const message = `${path} is not a local path; only local files and folders can be opened`;
+    throw new CheckpointError("unsupported", message, { file: path, cause });
   });
+  const absolute = absolutePath(path);
   if (stats.isDirectory()) {
     return { ...(await openFileSet(localFolder(path), options)), label: basename(absolute) };
   }
   const checkpoint = await readFrom(localFolder(dirname(path)), basename(absolute), options);
   return GENERIC_NAME.test(checkpoint.label) ? { ...checkpoint, label: basename(dirname(absolute)) } : checkpoint;
+}
+
+/** Targets that people know from other tools. */
+const REMOTE = /^(?:https?|hf|ollama|s3|gs):/;
+
+/** For the label alone, so a working directory that is gone is no reason to stop. */
+function absolutePath(path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Names that every repo uses for its weights: their folder says which model it is. */

@@ -47,7 +47,7 @@ export async function readSafetensorsSet(
   const first = failed[0];
   const alone = !plan.index && plan.declaredParts === undefined;
   if (read.length === 0) {
-    if (first) throw first.error;
+    if (first) throw alone ? first.error : noneReadable(entry, first, shards, plan);
     const absent = [...plan.missing, ...missing];
     const what =
       absent.length > 0
@@ -67,6 +67,25 @@ export async function readSafetensorsSet(
       ...failed.map(({ name, error }) => unreadableShard(name, error)),
       ...config.findings,
     ],
+  });
+}
+
+/** A set of which nothing can be read: the first reason, and what else is wrong with it. */
+function noneReadable(
+  entry: string,
+  { name, error }: ShardsRead["failed"][number],
+  { failed, missing }: ShardsRead,
+  { missing: absent, findings }: Plan,
+): CheckpointError {
+  const others = [
+    failed.length > 1 ? `${grouped(failed.length - 1)} more can't be read` : "",
+    missing.length + absent.length > 0 ? `${grouped(missing.length + absent.length)} are missing` : "",
+    ...findings.map((finding) => finding.message),
+  ].filter((text) => text !== "");
+  const rest = others.length > 0 ? ` (${others.slice(0, 3).join("; ")})` : "";
+  return new CheckpointError(error.code, `no file of the set can be read: ${quoted(name)}: ${error.message}${rest}`, {
+    file: entry,
+    cause: error,
   });
 }
 

@@ -90,6 +90,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 
   const error = await parseWindows(cursor, progress, options);
+  options.signal?.throwIfAborted();
   const { layout, metadata, alignment } = progress;
   if (error && metadata.length === 0 && layout.tensors.length === 0) throw error;
 

@@ -2,8 +2,9 @@
  * Reads one tensor entry of a safetensors header, `"name": {dtype, shape, data_offsets}`, straight into a tensor.
  * Offsets are absolute, in bytes. What can't be a tensor is left out, and a finding says why.
  */
+import { CheckpointError } from "../errors.ts";
 import { addFinding } from "../findings.ts";
-import { quoted } from "../words.ts";
+import { grouped, quoted } from "../words.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
 import {
   another,
@@ -20,6 +21,7 @@ import {
   takeLiteral,
   textAt,
 } from "./json-cursor.ts";
+import { MAX_DIMS, MAX_TENSORS } from "./limits.ts";
 import { exactProduct } from "./sizes.ts";
 import type { SafetensorsTensor } from "./types.ts";
 
@@ -46,6 +48,15 @@ interface Entry {
 /** Reads the value of the key `name`, which stood at `headerOffset`. */
 export function readTensor(state: HeaderState, name: string, headerOffset: number): void {
   const { c } = state;
+  if (state.places.size >= MAX_TENSORS) {
+    throw new CheckpointError(
+      "limit",
+      `the header names more than ${grouped(MAX_TENSORS)} tensors; no model has as many in a file`,
+      {
+        offset: headerOffset,
+      },
+    );
+  }
   const entry: Entry = {
     name,
     headerOffset,
@@ -168,6 +179,10 @@ function readShape(state: HeaderState, entry: Entry): void {
     const at = c.pos;
     const dim = readUnsigned(c, 3);
     if (dim < 0) entry.problem ??= `has the dimension ${textAt(c, at, c.pos)}: not a whole number of 0 to 2^64 - 1`;
+    if (rank === MAX_DIMS) {
+      const message = `tensor ${quoted(entry.name)} has more than ${grouped(MAX_DIMS)} dimensions; no tensor has that many`;
+      throw new CheckpointError("limit", message, { file: c.file, offset: at });
+    }
     dims[rank++] = dim;
     more = another(c, CLOSE_BRACKET);
   }

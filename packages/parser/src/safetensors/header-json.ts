@@ -7,7 +7,7 @@
  */
 import { CheckpointError } from "../errors.ts";
 import { addFinding, type FindingList, findingList } from "../findings.ts";
-import { quoted } from "../words.ts";
+import { grouped, quoted } from "../words.ts";
 import { readTensor, SHAPE_SLOTS } from "./header-entry.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
 import {
@@ -27,7 +27,7 @@ import {
   takeLiteral,
   textAt,
 } from "./json-cursor.ts";
-import { LENGTH_FIELD_BYTES } from "./limits.ts";
+import { LENGTH_FIELD_BYTES, MAX_METADATA_ENTRIES } from "./limits.ts";
 import type { SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
 
 export interface Header {
@@ -167,6 +167,10 @@ function readMetadata(state: HeaderState, keyAt: number): void {
   while (more) {
     nextByte(c);
     const at = c.pos;
+    if (metadata.length === MAX_METADATA_ENTRIES) {
+      const message = `__metadata__ has more than ${grouped(MAX_METADATA_ENTRIES)} entries; no file needs as many`;
+      throw new CheckpointError("limit", message, { file: c.file, offset: at });
+    }
     const key = readName(state);
     expectByte(c, COLON);
     const value = readMetadataValue(state, key);

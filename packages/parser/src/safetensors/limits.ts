@@ -6,6 +6,15 @@ export const MAX_HEADER_BYTES = 100_000_000;
 /** The first read: 97 of 100 published files have a header below 100 kB, so one request is nearly always enough. */
 export const FIRST_WINDOW_BYTES = 128 * 1024;
 
+/** A file of the largest models holds some thousand tensors, a whole set half a million. Each costs some 200 bytes of memory. */
+export const MAX_TENSORS = 1_000_000;
+
+/** Files carry a handful of metadata entries; aliases of tied tensors make it hundreds. */
+export const MAX_METADATA_ENTRIES = 100_000;
+
+/** The format sets no limit, tensors have up to 6 dimensions; a list of millions in one entry is an attack. */
+export const MAX_DIMS = 65_536;
+
 /** The length field before the header: a little-endian u64. */
 export const LENGTH_FIELD_BYTES = 8;
 

@@ -28,6 +28,7 @@ export async function readSafetensors(source: ByteSource, options: ReadOptions =
   const present = Math.min(dataStart, sizeBytes);
   const bytes = await extended(window, present, source, options);
   const header = parseHeader(name, bytes, headerLength);
+  options.signal?.throwIfAborted();
   let { error } = header;
   if (bytes.length < dataStart) {
     const message = `the header is ${grouped(headerLength)} bytes long, but the file ends at byte ${bytes.length}, ${grouped(dataStart - bytes.length)} bytes before the header does; fetch the file again`;

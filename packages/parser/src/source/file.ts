@@ -18,14 +18,12 @@ export async function fileSource(path: string, name = basename(path)): Promise<B
   try {
     // Asked before it is opened: opening a named pipe would wait for somebody to write.
     const stats = await stat(path);
-    if (!stats.isFile()) throw new CheckpointError("not-found", `${path} is not a regular file`, { file: name });
+    if (!stats.isFile()) throw new CheckpointError("unsupported", `${path} is not a regular file`, { file: name });
     handle = await open(path, "r");
     sizeBytes = (await handle.stat()).size;
   } catch (cause) {
     await handle?.close();
-    throw cause instanceof CheckpointError
-      ? cause
-      : new CheckpointError("not-found", openFailure(path, cause), { file: name, cause });
+    throw cause instanceof CheckpointError ? cause : cannotOpen(path, cause, name);
   }
   return {
     name,
@@ -59,25 +57,36 @@ const OPEN_FAILURES: Readonly<Record<string, string>> = {
   EPERM: "permission denied",
   EISDIR: "it is a folder",
   ELOOP: "its links go in a circle",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  ENAMETOOLONG: "the name is too long",
   EMFILE: "too many files are open; raise the limit (ulimit -n)",
 };
 
-function openFailure(path: string, cause: unknown): string {
+/** The error for a path that can't be opened, in one line. */
+export function cannotOpen(path: string, cause: unknown, file = path): CheckpointError {
   const code = (cause as NodeJS.ErrnoException)?.code ?? "";
-  return `cannot open ${path}: ${OPEN_FAILURES[code] ?? code ?? String(cause)}`;
+  const why = OPEN_FAILURES[code] ?? (code || String(cause));
+  return new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file, cause });
 }
+
+/** Errors of a name that leads nowhere: a dangling link (an incomplete cache snapshot) is no file. */
+const LEADS_NOWHERE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ELOOP"]);
 
 /** The files of one local folder. */
 export function localFolder(path: string): FileSet {
   return {
     label: path,
     async list() {
-      const entries = await readdir(path, { withFileTypes: true });
+      const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
+        throw cannotOpen(path, cause);
+      });
       const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
       const sized = await Promise.all(
         files.map(async (name) => {
-          // A dangling link (an incomplete cache snapshot) is no file.
-          const stats = await stat(join(path, name)).catch(() => undefined);
+          const stats = await stat(join(path, name)).catch((cause: NodeJS.ErrnoException) => {
+            if (LEADS_NOWHERE.has(cause.code)) return undefined;
+            throw cannotOpen(join(path, name), cause);
+          });
           return stats?.isFile() ? [{ name, sizeBytes: stats.size }] : [];
         }),
       );

@@ -233,12 +233,8 @@ function textKind(bytes: Uint8Array): Sniffed | undefined {
       : foreign("json", "a JSON file", "open the weights beside it");
   }
   if (/[\x80-\xff]/.test(text)) return undefined;
-  const line = (text.trim().split(/[\r\n]/)[0] ?? "").slice(0, 60);
-  return foreign(
-    "text",
-    `plain text that begins with ${JSON.stringify(line)}`,
-    "perhaps a server's error; fetch it again",
-  );
+  // Its words are not quoted: an index may have led to any file of the machine.
+  return foreign("text", "plain text", "perhaps a server's error; fetch it again");
 }
 
 function latin1(bytes: Uint8Array): string {
