@@ -104,7 +104,8 @@ beforeAll(() => {
     _name_or_path: ALL,
     architectures: [`LlamaForCausalLM${ALL}`],
     torch_dtype: `bfloat16${ALL}`,
-    quantization_config: { quant_method: ALL, bits: 4 },
+    // Begins like a label that the command has words for.
+    quantization_config: { quant_method: `UD-${ALL}`, bits: 4 },
     [ALL]: ALL,
   };
   write("safetensors", "config.json", JSON.stringify(config));

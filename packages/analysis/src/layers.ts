@@ -67,7 +67,8 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
         bytes: 0,
         tensors: 0,
         buckets: {},
-        types: {},
+        // Type names come from the file: without a prototype, `__proto__` is a name like any other.
+        types: Object.create(null) as Record<string, number>,
         kinds: new Map(),
       };
       layers.set(key, layer);

@@ -310,6 +310,12 @@ describe("counting", () => {
     expect(result.parameters.activeMissing).toMatch(/how many experts a token uses/);
   });
 
+  it("a type of any name is counted, also one that objects have of themselves", () => {
+    const result = analyse(checkpoint([tensor("model.layers.0.mlp.up_proj.weight", [8, 8], "__proto__", 16)]));
+    expectSound(result);
+    expect(Object.entries(result.layers[0]?.types ?? {})).toEqual([["__proto__", 128]]);
+  });
+
   it("layers that differ only in how they are stored are not alike", () => {
     const layer = (i: number, type: string, bits: number) =>
       tensor(`model.layers.${i}.mlp.up_proj.weight`, [8, 8], type, bits);

@@ -1,5 +1,6 @@
 /** Split GGUF sets: joined through any part, checked against what the parts say, shown as far as they are there. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -8,6 +9,7 @@ import { readGgufSet } from "../src/checkpoint/read-gguf-set.ts";
 import {
   type Checkpoint,
   CheckpointError,
+  type FileSet,
   type GgufInput,
   memoryFileSet,
   openCheckpoint,
@@ -99,6 +101,34 @@ describe("a split set", () => {
   });
 });
 
+describe("an aborted set", () => {
+  it("leaves no part open", async () => {
+    const abort = new AbortController();
+    let open = 0;
+    const files = memoryFileSet("folder", parts());
+    const counted: FileSet = {
+      ...files,
+      async open(name) {
+        const source = await files.open(name);
+        open++;
+        return {
+          ...source,
+          async read(...args) {
+            if (name === splitFileName("m", 3, 3)) abort.abort();
+            return source.read(...args);
+          },
+          async close() {
+            open--;
+          },
+        };
+      },
+    };
+    const reading = readGgufSet(counted, splitFileName("m", 1, 3), { signal: abort.signal });
+    await expect(reading).rejects.toThrow(/abort/i);
+    expect(open).toBe(0);
+  });
+});
+
 describe("a folder", () => {
   const one = writeGguf(MODEL);
 
@@ -115,6 +145,26 @@ describe("a folder", () => {
     expect(checkpoint.parts.map((part) => part.name)).toEqual(["a.gguf"]);
     expect(checkpoint.findings).toMatchObject([{ rule: "source/other-checkpoints", severity: "note" }]);
     expect(checkpoint.findings[0]?.message).toContain("mmproj-a.gguf");
+  });
+
+  it("doesn't call a part that can't be read another checkpoint", async () => {
+    const split = { ...parts(), [splitFileName("m", 3, 3)]: new Uint8Array(10) };
+    const checkpoint = await openFileSet(memoryFileSet("folder", split));
+    expect(rules(checkpoint)).toEqual(["gguf/unreadable-part"]);
+  });
+
+  it("with links that lead nowhere opens all the same", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-"));
+    try {
+      writeFileSync(join(folder, "a.gguf"), one);
+      symlinkSync(join(folder, "gone"), join(folder, "b.gguf"));
+      symlinkSync("c.gguf", join(folder, "c.gguf"));
+      const checkpoint = await openCheckpoint(folder);
+      await checkpoint.close();
+      expect(checkpoint.parts.map((part) => part.name)).toEqual(["a.gguf"]);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it("without a checkpoint is an error that says what was looked for", async () => {

@@ -37,7 +37,7 @@ export function labelLine(report: Report): string {
   if (measured) {
     const share = `${formatShare(measuredShare)} of the bytes`;
     if (measuredShare === 1) words.push(`all of it ${safe(measured)}`);
-    else words.push(`${measuredShare > 0.5 ? "mostly" : "most of it"} ${safe(measured)} (${share})`);
+    else words.push(`${measuredShare > 0.5 ? "mostly" : "largest part"} ${safe(measured)} (${share})`);
   }
   const labels = labelWords(report);
   return [words.join(", "), labels].filter(Boolean).join("; ");
@@ -112,7 +112,7 @@ export function quantView(report: Report, style: Style): string {
   const mixWords = declared ? fileTypeWords(declared) : undefined;
   const cost = declared ? perplexityDelta(declared) : undefined;
   const about = [
-    mixWords && `${declared}: ${mixWords}`,
+    mixWords && `${safe(declared ?? "")}: ${mixWords}`,
     cost && `perplexity ${formatDelta(cost.delta)} against F16 on ${cost.model} (${cost.source})`,
   ];
   for (const text of about) if (text) lines.push(...wrap(text, style.width).map((line) => style.color.dim(line)));

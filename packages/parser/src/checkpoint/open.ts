@@ -61,7 +61,11 @@ export async function openFileSet(files: FileSet, options: ReadOptions = {}): Pr
     });
   }
   const checkpoint = await readFrom(files, entry, options);
-  const opened = new Set([...checkpoint.parts.map((part) => part.name), ...(checkpoint.shards?.missing ?? [])]);
+  // A part that can't be read is no other checkpoint: a finding names it already.
+  const opened = new Set([
+    ...checkpoint.parts.map((part) => part.name),
+    ...checkpoint.findings.map((finding) => finding.part),
+  ]);
   const others = names.filter((name) => /\.(?:gguf|safetensors)$/.test(name) && !opened.has(name));
   if (others.length === 0) return checkpoint;
   const note: Finding = {
@@ -82,9 +86,7 @@ function chooseGgufEntry(names: readonly string[], label: string): string | unde
     throw new CheckpointError(
       "not-found",
       `${label} holds ${models.length} GGUF models; name one of them: ${listed(models)}`,
-      {
-        file: label,
-      },
+      { file: label },
     );
   }
   // A lone later part still leads to its set.

@@ -59,18 +59,31 @@ export async function readGgufSet(
     };
     return checkpointFromGguf({ label: entry, files: [file], findings: [finding], close: () => source.close() });
   }
-  const present = new Set((await files.list()).map((listed) => listed.name));
+  const listed = await files.list().catch(async (error: unknown) => {
+    await source.close();
+    throw error;
+  });
+  const present = new Set(listed.map((part) => part.name));
   const limit = pLimit(PARALLEL_PARTS);
   const names = Array.from({ length: count }, (_, i) => splitFileName(prefix, i + 1, count));
   const missing = names.filter((part) => part !== entry && !present.has(part));
+  const held: ByteSource[] = [source];
   const opened = await Promise.all(
     names.map((part, i) =>
       limit(async (): Promise<OpenPart | undefined> => {
         if (part === entry) return { source, file };
-        return present.has(part) ? openPart(files, part, i, findings, options) : undefined;
+        if (!present.has(part)) return undefined;
+        const other = await openPart(files, part, i, findings, options);
+        if (other) held.push(other.source);
+        return other;
       }),
     ),
-  );
+  ).catch(async (error: unknown) => {
+    // Aborted, or a mistake of ours: nothing stays open behind it.
+    limit.clearQueue();
+    await Promise.all(held.map((open) => open.close()));
+    throw error;
+  });
   for (const [i, part] of opened.entries()) {
     const { no } = part ? splitKeys(part.file) : {};
     if (part && no !== undefined && no !== i) {
@@ -114,6 +127,7 @@ async function openPart(
   options: ReadOptions,
 ): Promise<OpenPart | undefined> {
   let source: ByteSource | undefined;
+  options.signal?.throwIfAborted();
   try {
     source = await files.open(name);
     return { source, file: await readGguf(source, options) };

@@ -10,7 +10,7 @@ import type { ByteSource, FileSet } from "./byte-source.ts";
 /**
  * Opens a file for ranged reads; the handle is held until `close`.
  * @param name how messages call it; its base name unless told
- * @throws {CheckpointError} `not-found` when there is no such file, or it is a folder
+ * @throws {CheckpointError} `not-found` when it can't be opened, `unsupported` for a folder, a pipe or a device
  */
 export async function fileSource(path: string, name = basename(path)): Promise<ByteSource> {
   let handle: FileHandle | undefined;
@@ -69,9 +69,6 @@ export function cannotOpen(path: string, cause: unknown, file = path): Checkpoin
   return new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file, cause });
 }
 
-/** Errors of a name that leads nowhere: a dangling link (an incomplete cache snapshot) is no file. */
-const LEADS_NOWHERE: ReadonlySet<string | undefined> = new Set(["ENOENT", "ELOOP"]);
-
 /** The files of one local folder. */
 export function localFolder(path: string): FileSet {
   return {
@@ -80,15 +77,18 @@ export function localFolder(path: string): FileSet {
       const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
         throw cannotOpen(path, cause);
       });
-      const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map((entry) => entry.name);
       const sized = await Promise.all(
-        files.map(async (name) => {
-          const stats = await stat(join(path, name)).catch((cause: NodeJS.ErrnoException) => {
-            if (LEADS_NOWHERE.has(cause.code)) return undefined;
-            throw cannotOpen(join(path, name), cause);
-          });
-          return stats?.isFile() ? [{ name, sizeBytes: stats.size }] : [];
-        }),
+        entries
+          .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+          .map(async (entry) => {
+            const file = join(path, entry.name);
+            const stats = await stat(file).catch((cause: unknown) => {
+              // A link may lead nowhere (an incomplete cache snapshot) or where we may not look; then it is no file of ours.
+              if (entry.isSymbolicLink()) return undefined;
+              throw cannotOpen(file, cause);
+            });
+            return stats?.isFile() ? [{ name: entry.name, sizeBytes: stats.size }] : [];
+          }),
       );
       return sized.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
     },
