@@ -147,34 +147,82 @@ export function qwenLike(path) {
   });
 }
 
+/** @typedef {{ ending: string, dtype: string, shape: readonly number[], bytes: number }} ModuleTensor */
+
+/** The experts' matrices: 256 x 1024, and 1024 x 256 for the last. */
+const [WIDTH, INNER, EXPERTS] = [1024, 256, 256];
+const PROJECTIONS = /** @type {const} */ ([
+  ["gate_proj", INNER, WIDTH],
+  ["up_proj", INNER, WIDTH],
+  ["down_proj", WIDTH, INNER],
+]);
+
 /**
- * A MoE in safetensors, one tensor per expert and projection, BF16.
+ * A MoE in safetensors, one module per expert and projection, BF16.
  * @param {string} path
  * @param {number} nTensors
  * @returns {{ headerBytes: number, fileBytes: number }}
  */
 export function bigSafetensors(path, nTensors) {
-  const [hidden, ffn, experts] = [1024, 256, 256];
-  const projections = [
-    ["gate_proj", `[${ffn},${hidden}]`],
-    ["up_proj", `[${ffn},${hidden}]`],
-    ["down_proj", `[${hidden},${ffn}]`],
-  ];
-  const bytes = 2 * hidden * ffn;
+  return expertModules(path, nTensors, (out, width) => [
+    { ending: "weight", dtype: "BF16", shape: [out, width], bytes: 2 * out * width },
+  ]);
+}
+
+/**
+ * The same in FP8, with a scale for each block of 128 x 128.
+ * @param {string} path
+ * @param {number} nTensors
+ */
+export function bigFp8(path, nTensors) {
+  return expertModules(path, nTensors, (out, width) => [
+    { ending: "weight", dtype: "F8_E4M3", shape: [out, width], bytes: out * width },
+    {
+      ending: "weight_scale_inv",
+      dtype: "F32",
+      shape: [out / 128, width / 128],
+      bytes: (4 * out * width) / 128 ** 2,
+    },
+  ]);
+}
+
+/**
+ * The same in 4-bit GPTQ, groups of 128.
+ * @param {string} path
+ * @param {number} nTensors
+ */
+export function bigGptq(path, nTensors) {
+  return expertModules(path, nTensors, (out, width) => [
+    { ending: "qweight", dtype: "I32", shape: [width / 8, out], bytes: (out * width) / 2 },
+    { ending: "qzeros", dtype: "I32", shape: [width / 128, out / 8], bytes: (out * width) / 256 },
+    { ending: "scales", dtype: "F16", shape: [width / 128, out], bytes: (out * width) / 64 },
+    { ending: "g_idx", dtype: "I32", shape: [width], bytes: 4 * width },
+  ]);
+}
+
+/**
+ * @param {string} path
+ * @param {number} nTensors
+ * @param {(out: number, width: number) => readonly ModuleTensor[]} module
+ */
+function expertModules(path, nTensors, module) {
   /** @type {string[]} */
   const members = [];
-  for (let i = 0; i < nTensors; i++) {
-    const [projection, shape] = projections[i % 3] ?? [];
-    const expert = Math.floor(i / 3) % experts;
-    const layer = Math.floor(i / (3 * experts));
-    const place = `"dtype":"BF16","shape":${shape},"data_offsets":[${i * bytes},${(i + 1) * bytes}]`;
-    members.push(`"model.layers.${layer}.mlp.experts.${expert}.${projection}.weight":{${place}}`);
+  let end = 0;
+  for (let i = 0; members.length < nTensors; i++) {
+    const [projection, out, width] = PROJECTIONS[i % 3] ?? PROJECTIONS[0];
+    const expert = Math.floor(i / 3) % EXPERTS;
+    const layer = Math.floor(i / (3 * EXPERTS));
+    for (const { ending, dtype, shape, bytes } of module(out, width)) {
+      const place = `"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${end},${end + bytes}]`;
+      members.push(`"model.layers.${layer}.mlp.experts.${expert}.${projection}.${ending}":{${place}}`);
+      end += bytes;
+    }
   }
   const header = assembleSafetensors(`{${members.join(",")}}`);
-  const fileBytes = header.length + nTensors * bytes;
   writeFileSync(path, header);
-  truncateSync(path, fileBytes);
-  return { headerBytes: header.length, fileBytes };
+  truncateSync(path, header.length + end);
+  return { headerBytes: header.length, fileBytes: header.length + end };
 }
 
 /**

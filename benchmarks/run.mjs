@@ -24,6 +24,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { analyseAlone } from "./analyse.mjs";
 import { sectionText, work } from "./lib.mjs";
 import { parseAlone } from "./parse.mjs";
 import { scale } from "./scale.mjs";
@@ -53,6 +54,7 @@ function main() {
   const sections = [
     () => startUp(model),
     () => parseAlone(model),
+    () => analyseAlone((name) => join(folder, name)),
     () => scale((name) => join(folder, name)),
     () => whatIsLoaded(model),
   ].map((measure) => {

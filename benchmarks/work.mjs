@@ -21,6 +21,22 @@ const KINDS = {
       ({ headerBytes, tensors }) => ({ headerBytes, items: tensors.length }),
     );
   },
+  open: async (path) => {
+    const { openCheckpoint } = await import("@checkpoint-inspect/parser");
+    return timed(
+      () => openCheckpoint(path),
+      ({ tensors }) => ({ headerBytes: 0, items: tensors.length }),
+    );
+  },
+  analyse: async (path) => {
+    const { openCheckpoint } = await import("@checkpoint-inspect/parser");
+    const { analyse } = await import("@checkpoint-inspect/analysis");
+    const checkpoint = await openCheckpoint(path);
+    return timed(
+      () => analyse(checkpoint),
+      ({ parameters }) => ({ headerBytes: 0, items: parameters.total }),
+    );
+  },
   peer: async (path) => {
     const { gguf } = await import("@huggingface/gguf");
     return timed(
@@ -35,6 +51,8 @@ const KINDS = {
   makeTensors: async (path, n) => made((await import("./generate.mjs")).bigTensorTable(path, Number(n))),
   makeStrings: async (path, n) => made((await import("./generate.mjs")).bigStringArray(path, Number(n))),
   makeSafetensors: async (path, n) => made((await import("./generate.mjs")).bigSafetensors(path, Number(n))),
+  makeFp8: async (path, n) => made((await import("./generate.mjs")).bigFp8(path, Number(n))),
+  makeGptq: async (path, n) => made((await import("./generate.mjs")).bigGptq(path, Number(n))),
   makeQwenLike: async (path) => made((await import("./generate.mjs")).qwenLike(path)),
 };
 

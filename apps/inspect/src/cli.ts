@@ -20,6 +20,14 @@ const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) =>
   quant: (flags) => runQuant(flags),
 };
 
+const EXPLAIN = "explain";
+
+/** The guide's texts are larger than all that a start needs: they're loaded when someone asks for them. */
+async function explain(flags: Omit<CommonFlags, "target">, words: readonly string[]): Promise<void> {
+  const { runExplain } = await import("./commands/explain.ts");
+  return runExplain({ ...flags, words });
+}
+
 /** Words that the full command line has to see. */
 const OTHER_COMMANDS: ReadonlySet<string> = new Set(["completion"]);
 
@@ -30,9 +38,12 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   const flags = { ...COMMON_DEFAULTS, json: words.length < args.length };
   const [first, target, key, ...more] = words;
   if (first === undefined || OTHER_COMMANDS.has(first)) return undefined;
+  // A term first, which may have several words, and only then perhaps a target.
+  if (first === EXPLAIN) return explain(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });
+    if (target === EXPLAIN) throw new UsageError(`write the command first: inspect explain <term> ${first}`);
     throw new UsageError(
       Object.hasOwn(SHORT_FORMS, target)
         ? `write the command first: inspect ${target} ${first}`

@@ -15,10 +15,21 @@ function withTarget<T>(args: Argv<T>) {
   return args.positional("target", { type: "string", demandOption: true, describe: TARGET });
 }
 
+interface ExplainArguments extends Omit<CommonFlags, "target"> {
+  readonly term?: string;
+  readonly target?: string;
+  /** The command, then words that found no place. */
+  readonly _: readonly string[];
+}
+
 /** @throws {UsageError} for a mistake in what was typed */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
+  const completing = args.includes("--get-yargs-completions");
+  const terms = completing ? (await import("./commands/explain.ts")).termWords() : [];
   const parser = yargs([...args])
     .scriptName("inspect")
+    // A target may be called 007.
+    .parserConfiguration({ "parse-positional-numbers": false })
     .usage("$0 <target>\n\nShows what a model is made of, from its header alone: parameters, layers, quantization.")
     .command(
       "$0 <target>",
@@ -87,6 +98,27 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       (args) => withTarget(args),
       (args) => runQuant(args as unknown as CommonFlags),
     )
+    .command(
+      "explain [term] [target]",
+      "the words in plain language, with a model's own numbers",
+      (args) =>
+        args
+          .positional("term", { type: "string", describe: "what to explain, in one word or more; none for the list" })
+          .positional("target", { type: "string", describe: `${TARGET}: adds its own numbers` })
+          // Terms of several words: what doesn't fit into the two places above is left in `_`.
+          .strict(false)
+          .strictOptions()
+          .example("$0 explain", "every term with a line on it")
+          .example("$0 explain moe", "what a mixture of experts is")
+          .example("$0 explain kv cache model.gguf", "and what its cache takes")
+          .example("$0 explain Q4_K", "a storage type by its name"),
+      async (args) => {
+        const { runExplain } = await import("./commands/explain.ts");
+        const { term, target, _: more, ...flags } = args as unknown as ExplainArguments;
+        const words = [term, target, ...more.slice(1)].filter((word) => word !== undefined);
+        await runExplain({ ...flags, words });
+      },
+    )
     .option("json", { type: "boolean", default: COMMON_DEFAULTS.json, describe: "one JSON document for scripts" })
     .option("color", { type: "boolean", describe: "colour, or --no-color; else as the terminal and NO_COLOR say" })
     .option("width", { type: "number", requiresArg: true, describe: "columns to fit" })
@@ -96,7 +128,8 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .example("$0 layers model-00001-of-00003.safetensors", "any part opens the set")
     .example("$0 tensors model.gguf --filter bucket:ffn --sort size", "the largest FFN tensors")
     .example("$0 meta model.gguf chat_template", "one metadata key, whole")
-    .completion("completion", "prints a script for shell completion", completeWords)
+    .example("$0 explain moe model.gguf", "what a term means, and what it comes to in this file")
+    .completion("completion", "prints a script for shell completion", completeWords(terms))
     .version(VERSION)
     .alias("version", "V")
     .alias("help", "h")
@@ -144,8 +177,19 @@ function oneLine(message: string): string {
 type Done = (words: string[]) => void;
 type Defaults = (callback: (error: Error | null, words: string[] | undefined) => void) => void;
 
-/** What yargs would offer, without the command that has no name and the view that isn't there yet. */
-function completeWords(_current: string, _argv: unknown, defaults: Defaults, done: Done): void {
-  const offered = (word: string) => !/^(?:\$0|--i$|--interactive)/.test(word);
-  defaults((_, words = []) => done(words.filter(offered)));
+/**
+ * What yargs would offer, without the command that has no name and the view that isn't there yet; behind `explain`, its terms.
+ * yargs goes on parsing before a promise would settle, so the terms are there beforehand.
+ */
+function completeWords(terms: readonly string[]) {
+  return (current: string, argv: unknown, defaults: Defaults, done: Done): void => {
+    const offered = (word: string) => !/^(?:\$0|--i$|--interactive)/.test(word);
+    const { _: words } = argv as { readonly _: readonly string[] };
+    const before = words.slice(1).filter((word) => word !== "" && word !== current);
+    if (before.length === 1 && before[0] === "explain" && !current.startsWith("-")) {
+      done(terms.filter((term) => term.startsWith(current.toLowerCase())));
+    } else {
+      defaults((_, found = []) => done(found.filter(offered)));
+    }
+  };
 }

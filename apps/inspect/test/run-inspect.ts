@@ -9,9 +9,13 @@ const SHIM = fileURLToPath(new URL("../bin/inspect.js", import.meta.url));
 export const FIXTURES = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
 
 /** Every fixture that is a checkpoint, as it is given to the command. */
-export const FIXTURE_TARGETS = ["llama-dense-mixed.gguf", "llama-moe-mixed.gguf", "llama-tiny-safetensors"].map(
-  (name) => FIXTURES + name,
-);
+export const FIXTURE_TARGETS = [
+  "llama-dense-mixed.gguf",
+  "llama-moe-mixed.gguf",
+  "llama-tiny-safetensors",
+  "llama-tiny-gptq",
+  "llama-tiny-bnb-nf4",
+].map((name) => FIXTURES + name);
 
 /** The commands that take a checkpoint and nothing else; "" is the overview. */
 export const COMMANDS = ["", "layers", "tensors", "quant", "meta"] as const;

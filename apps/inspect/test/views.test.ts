@@ -311,7 +311,13 @@ describe("numbers for people", () => {
   });
 
   it("are as they are written elsewhere", () => {
-    expect([0, 999, 1000, 1_720_574_976, 999_999].map(formatCount)).toEqual(["0", "999", "1.00 K", "1.72 B", "1.00 M"]);
+    expect([0, 999, 1000, 1_720_574_976, 999_999].map((count) => formatCount(count))).toEqual([
+      "0",
+      "999",
+      "1.00 K",
+      "1.72 B",
+      "1.00 M",
+    ]);
     expect([0, 1000, 1_107_404_576].map(formatBytes)).toEqual(["0 B", "1.00 kB", "1.11 GB"]);
   });
 

@@ -61,7 +61,7 @@ async function viewsOf(
 ): Promise<Record<Exclude<Command, ""> | "overview" | "layers --all", (columns: number) => string>> {
   const checkpoint = await openCheckpoint(target);
   try {
-    const report = analyse(checkpoint, target);
+    const report = analyse(checkpoint, { target });
     const placed = checkpoint.tensors.map(placer(checkpoint, modelFacts(checkpoint)));
     const rows = await Promise.all(
       checkpoint.metadata.map(async (entry) => {

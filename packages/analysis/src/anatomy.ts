@@ -3,23 +3,23 @@
  *
  * A parameter is a learned number. Counted are the logical elements of learned tensors; left out, and listed with the
  * reason, are buffers, tables that are stored twice, the side tensors of quantization, and statistics. So
- * `stored = total + everything excluded`, always. The rules are in docs/counting-rules.md.
+ * `stored + unpacked = total + everything excluded`, always, where `unpacked` is what packed containers hold beyond their words.
+ * The rules are in docs/counting-rules.md.
  */
 import type { Checkpoint, Tensor } from "@checkpoint-inspect/parser";
 
-import type { ModelFacts } from "./facts.ts";
-import { ggufClassifier } from "./roles/gguf-classifier.ts";
-import { hfClassifier } from "./roles/hf-classifier.ts";
-import { BUCKETS, type Bucket, type Classifier, type Role } from "./roles/role.ts";
-
-/** Why a tensor is in the file but not among the parameters. */
-export type Exclusion = "buffer" | "duplicate" | "quant-side" | "statistics";
+import { exclusionWords } from "./exclusions.ts";
+import { type Exclusion, type PlacedTensor, UNKNOWN_PACKING } from "./place.ts";
+import { type FusedFacts, splitFused } from "./roles/fused.ts";
+import { BUCKETS, type Bucket, type Role } from "./roles/role.ts";
 
 export interface PartCount {
   readonly part: string;
   parameters: number;
   bytes: number;
   tensors: number;
+  /** What fused tensors of this part hold, where the model's sizes tell (q, k and v of `qkv`). Parameters, never bytes. */
+  split?: { readonly part: string; parameters: number }[];
 }
 
 export interface BucketCount {
@@ -33,12 +33,26 @@ export interface BucketCount {
 
 export interface ExcludedCount {
   readonly reason: Exclusion;
+  /** What it is: `causal masks`, `rotary frequencies`. */
+  readonly words: string;
   /** Elements as stored. */
   parameters: number;
   bytes: number;
   tensors: number;
   /** The first few names. */
   readonly examples: string[];
+}
+
+/** Towers, what joins them to the text, and blocks that draft further tokens. */
+const ASIDE = ["vision", "audio", "projector", "mtp"] as const;
+
+export type Aside = (typeof ASIDE)[number];
+
+export interface AsideCount {
+  readonly what: Aside;
+  parameters: number;
+  bytes: number;
+  tensors: number;
 }
 
 export interface Anatomy {
@@ -52,121 +66,118 @@ export interface Anatomy {
   /** Non-empty buckets, in the order of BUCKETS. Bytes hold all tensors of the bucket, also those not counted. */
   readonly buckets: readonly BucketCount[];
   readonly excluded: readonly ExcludedCount[];
-  /** Packed words whose logical shape isn't worked out; the totals then count words. */
-  readonly packed: readonly string[];
-  readonly packedTensors: number;
+  /** What packed containers hold beyond their words: logical weights minus stored elements. Negative where a row is padded. */
+  readonly unpacked: number;
+  /** Containers of a packing that no scheme knows, a few names of them; the totals then count words. */
+  readonly unknownPacking: readonly string[];
+  readonly unknownPackingTensors: number;
+  /** What stands beside the text stack and doesn't work on a text token, in this order. */
+  readonly aside: readonly AsideCount[];
   /** Parameters that no rule could place. */
   readonly unknown: number;
 }
 
-/** A tensor with its role and whether it counts. */
-export interface PlacedTensor {
-  readonly tensor: Tensor;
-  readonly role: Role;
-  readonly excluded: Exclusion | undefined;
-  /** Stored in integer words with quantization side tensors beside it: its elements are words, not weights. */
-  readonly packed: boolean;
-}
-
-/** Learned numbers are floats or packed integers; a plain integer tensor is a table or a counter (anatomy rule 21). */
-const INTEGER_TYPES: ReadonlySet<string> = new Set(["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"]);
+export type { PlacedTensor } from "./place.ts";
 
 /** How many names a list of examples keeps. */
 const EXAMPLES = 5;
 
-/** A function that places one tensor after the other; nothing is kept per tensor, so it costs no memory. */
-export function placer(checkpoint: Checkpoint, facts: ModelFacts): (tensor: Tensor) => PlacedTensor {
-  let names: Set<string> | undefined;
-  const has = (name: string) => {
-    names ??= new Set(checkpoint.tensors.map((tensor) => tensor.name));
-    return names.has(name);
-  };
-  const makeClassifier = checkpoint.format === "gguf" ? ggufClassifier : hfClassifier;
-  const classify: Classifier = makeClassifier({ architecture: facts.architecture, textLayers: facts.layers, has });
-  const duplicates = facts.tiedEmbeddings ? tiedCopies(checkpoint, classify) : undefined;
-  const quantized =
-    checkpoint.format === "safetensors" &&
-    checkpoint.tensors.some((tensor) => classify(tensor).bucket === "quant-side");
-
-  return (tensor) => {
-    const role = classify(tensor);
-    const integer = INTEGER_TYPES.has(tensor.type);
-    const packed = quantized && integer && !role.buffer && role.bucket !== "quant-side" && tensor.shape.length > 0;
-    let excluded: Exclusion | undefined;
-    if (role.part === "imatrix") excluded = "statistics";
-    else if (role.bucket === "quant-side") excluded = "quant-side";
-    else if (role.buffer || (integer && !packed)) excluded = "buffer";
-    else if (duplicates?.has(tensor.name)) excluded = "duplicate";
-    return { tensor, role, excluded, packed };
-  };
-}
+type OpenBucket = BucketCount & { readonly byPart: Map<string, PartCount> };
 
 /**
- * Output heads that are copies of the input table: only where config says that the two are tied, and the shapes agree.
- * (A header can't compare the bytes.)
+ * Runs over the tensors once. `visit` sees each of them with its place, so that layers and mixes need no second walk.
+ * @param facts the model's sizes, by which fused tensors are split
  */
-function tiedCopies(checkpoint: Checkpoint, classify: Classifier): ReadonlySet<string> {
-  const tables: Tensor[] = [];
-  const heads: Tensor[] = [];
-  for (const tensor of checkpoint.tensors) {
-    const { bucket, part, bias } = classify(tensor);
-    if (bias) continue;
-    if (bucket === "embedding" && part === "token") tables.push(tensor);
-    else if (bucket === "head" && part === "lm_head") heads.push(tensor);
-  }
-  const copies = new Set<string>();
-  const like = (a: Tensor, b: Tensor) => a.shape.length === b.shape.length && a.shape.every((n, i) => n === b.shape[i]);
-  // Encoder and decoder of one model may each store the shared table (T5: `shared`, then `encoder.embed_tokens`).
-  const [first, ...others] = tables;
-  if (first) for (const copy of [...others, ...heads]) if (like(first, copy)) copies.add(copy.name);
-  return copies;
-}
-
-/** Runs over the tensors once. `visit` sees each of them with its place, so that layers and mixes need no second walk. */
 export function countAnatomy(
   checkpoint: Checkpoint,
   place: (tensor: Tensor) => PlacedTensor,
+  facts: FusedFacts,
   visit: (placed: PlacedTensor) => void = () => {},
 ): Anatomy {
-  const buckets = new Map<Bucket, BucketCount & { readonly byPart: Map<string, PartCount> }>();
-  const excluded = new Map<Exclusion, ExcludedCount>();
-  const packed: string[] = [];
-  let [total, biases, stored, bytes, unknown, packedTensors] = [0, 0, 0, 0, 0, 0];
-  for (const tensor of checkpoint.tensors) {
-    const placed = place(tensor);
-    const { role } = placed;
-    stored += tensor.elements;
-    bytes += tensor.sizeBytes;
-    let bucket = buckets.get(role.bucket);
+  const buckets = new Map<Bucket, OpenBucket>();
+  const excluded = new Map<string, ExcludedCount>();
+  const aside = new Map<Aside, AsideCount>();
+  const unknownPacking: string[] = [];
+  let [total, biases, stored, bytes, unknown, unpacked, unknownPackingTensors] = [0, 0, 0, 0, 0, 0, 0];
+
+  function bucketOf(name: Bucket): OpenBucket {
+    let bucket = buckets.get(name);
     if (!bucket) {
-      bucket = { bucket: role.bucket, parameters: 0, biases: 0, bytes: 0, tensors: 0, parts: [], byPart: new Map() };
-      buckets.set(role.bucket, bucket);
+      bucket = { bucket: name, parameters: 0, biases: 0, bytes: 0, tensors: 0, parts: [], byPart: new Map() };
+      buckets.set(name, bucket);
     }
+    return bucket;
+  }
+
+  function add(
+    role: Pick<Role, "bucket" | "part" | "bias">,
+    parameters: number,
+    size: number,
+    tensors: number,
+  ): PartCount {
+    const bucket = bucketOf(role.bucket);
     let part = bucket.byPart.get(role.part);
     if (!part) {
       part = { part: role.part, parameters: 0, bytes: 0, tensors: 0 };
       bucket.byPart.set(role.part, part);
       bucket.parts.push(part);
     }
-    bucket.bytes += tensor.sizeBytes;
-    bucket.tensors++;
-    part.bytes += tensor.sizeBytes;
-    part.tensors++;
+    bucket.bytes += size;
+    bucket.tensors += tensors;
+    part.bytes += size;
+    part.tensors += tensors;
+    bucket.parameters += parameters;
+    part.parameters += parameters;
+    if (role.bias) bucket.biases += parameters;
+    return part;
+  }
+
+  for (const tensor of checkpoint.tensors) {
+    const placed = place(tensor);
+    const { role, parameters } = placed;
+    stored += tensor.elements;
+    bytes += tensor.sizeBytes;
     if (placed.excluded) {
-      countExcluded(excluded, placed.excluded, tensor);
+      add(role, 0, tensor.sizeBytes, 1);
+      countExcluded(excluded, placed);
     } else {
-      total += tensor.elements;
-      bucket.parameters += tensor.elements;
-      part.parameters += tensor.elements;
-      if (role.bias) {
-        biases += tensor.elements;
-        bucket.biases += tensor.elements;
-      }
-      if (role.part === "unknown" || role.part === "other.unknown") unknown += tensor.elements;
-      if (placed.packed && ++packedTensors <= EXAMPLES) packed.push(tensor.name);
+      addSplit(placed);
+      total += parameters;
+      if (role.bias) biases += parameters;
+      if (role.part === "unknown" || role.part === "other.unknown") unknown += parameters;
+      unpacked += parameters - tensor.elements;
+      if (placed.packed === UNKNOWN_PACKING && ++unknownPackingTensors <= EXAMPLES) unknownPacking.push(tensor.name);
     }
+    const beside = asideOf(role);
+    if (beside) countAside(aside, beside, placed);
     visit(placed);
   }
+
+  /** A fused tensor counts under its own part; what it holds of another bucket (FLUX: half of it is FFN) counts there. */
+  function addSplit({ role, tensor, parameters, shape }: PlacedTensor): void {
+    const shares = parameters > 0 ? splitFused(role, shape, facts) : undefined;
+    if (!shares || shares.reduce((sum, share) => sum + share.parameters, 0) !== parameters) {
+      add(role, parameters, tensor.sizeBytes, 1);
+      return;
+    }
+    let [own, ownBytes] = [parameters, tensor.sizeBytes];
+    for (const share of shares) {
+      if (share.bucket === role.bucket) continue;
+      const moved = Math.round((tensor.sizeBytes * share.parameters) / parameters);
+      add({ ...share, bias: role.bias }, share.parameters, moved, 0);
+      own -= share.parameters;
+      ownBytes -= moved;
+    }
+    const part = add(role, own, ownBytes, 1);
+    part.split ??= [];
+    for (const share of shares) {
+      if (share.bucket !== role.bucket) continue;
+      const known = part.split.find(({ part: name }) => name === share.part);
+      if (known) known.parameters += share.parameters;
+      else part.split.push({ part: share.part, parameters: share.parameters });
+    }
+  }
+
   return {
     total,
     weights: total - biases,
@@ -180,21 +191,59 @@ export function countAnatomy(
       bucket.parts.sort((a, b) => b.parameters - a.parameters || b.bytes - a.bytes);
       return [bucket];
     }),
-    excluded: [...excluded.values()],
-    packed,
-    packedTensors,
+    excluded: [...excluded.values()].sort((a, b) => b.parameters - a.parameters),
+    unpacked,
+    unknownPacking,
+    unknownPackingTensors,
+    aside: ASIDE.flatMap((what) => aside.get(what) ?? []),
     unknown,
   };
 }
 
-function countExcluded(counts: Map<Exclusion, ExcludedCount>, reason: Exclusion, tensor: Tensor): void {
-  let count = counts.get(reason);
+/**
+ * Parameters of a bucket by part, with fused tensors split where the model's sizes tell: so that Q, K, V and O of two models
+ * compare, however they are stored. In order of size.
+ */
+export function splitParts({ parts }: Pick<BucketCount, "parts">): readonly { part: string; parameters: number }[] {
+  const counts = new Map<string, number>();
+  for (const { part, parameters, split } of parts) {
+    for (const share of split ?? [{ part, parameters }]) {
+      counts.set(share.part, (counts.get(share.part) ?? 0) + share.parameters);
+    }
+    // Tensors of the same part that couldn't be split.
+    const rest = split ? parameters - split.reduce((sum, share) => sum + share.parameters, 0) : 0;
+    if (rest > 0) counts.set(part, (counts.get(part) ?? 0) + rest);
+  }
+  return [...counts].map(([part, parameters]) => ({ part, parameters })).sort((a, b) => b.parameters - a.parameters);
+}
+
+function countExcluded(counts: Map<string, ExcludedCount>, placed: PlacedTensor): void {
+  const { tensor, excluded: reason } = placed;
+  if (!reason) return;
+  const words = exclusionWords(placed);
+  let count = counts.get(words);
   if (!count) {
-    count = { reason, parameters: 0, bytes: 0, tensors: 0, examples: [] };
-    counts.set(reason, count);
+    count = { reason, words, parameters: 0, bytes: 0, tensors: 0, examples: [] };
+    counts.set(words, count);
   }
   count.parameters += tensor.elements;
   count.bytes += tensor.sizeBytes;
   count.tensors++;
   if (count.examples.length < EXAMPLES) count.examples.push(tensor.name);
+}
+
+/** By bucket, or by stack: the layers of a Q-Former are attention and FFN, and still only join a tower to the text. */
+function asideOf({ bucket, stack }: Role): Aside | undefined {
+  return ASIDE.find((what) => bucket === what) ?? ASIDE.find((what) => stack === what);
+}
+
+function countAside(counts: Map<Aside, AsideCount>, what: Aside, { tensor, parameters }: PlacedTensor): void {
+  let count = counts.get(what);
+  if (!count) {
+    count = { what, parameters: 0, bytes: 0, tensors: 0 };
+    counts.set(what, count);
+  }
+  count.parameters += parameters;
+  count.bytes += tensor.sizeBytes;
+  count.tensors++;
 }

@@ -4,7 +4,9 @@
  * Two layers are alike when they have the same tensors: same roles, shapes and storage types. A model of 80 layers is then
  * a handful of lines ("layers 3-60: 58 alike").
  */
-import type { PlacedTensor } from "./anatomy.ts";
+import { type FeedForward, type LayerTraits, type Mixer, type TensorKind, traitsOf } from "./patterns/traits.ts";
+import type { PlacedTensor } from "./place.ts";
+import { INTEGER_TYPES } from "./quantization/scheme.ts";
 import type { Bucket, Stack } from "./roles/role.ts";
 
 export interface LayerBucket {
@@ -21,6 +23,9 @@ export interface Layer {
   readonly buckets: Partial<Record<Bucket, LayerBucket>>;
   /** Bytes by storage type. */
   readonly types: Record<string, number>;
+  /** What mixes the tokens; empty where the layer only has a feed-forward part. */
+  readonly mixers: readonly Mixer[];
+  readonly feedForward: FeedForward;
 }
 
 /** Layers that are alike, wherever they stand in their stack. */
@@ -35,22 +40,28 @@ export interface LayerGroup {
 
 export interface LayerProfile {
   readonly layers: readonly Layer[];
+  /** Of each of `layers`, in their order: what layer patterns are told from. Not part of the report. */
+  readonly traits: readonly LayerTraits[];
   readonly groups: readonly LayerGroup[];
   /** What stands outside of all layers. */
   readonly rest: { readonly parameters: number; readonly bytes: number; readonly tensors: number };
 }
+
+type OpenLayer = Omit<Layer, "mixers" | "feedForward"> & { readonly kinds: Map<number, number> };
 
 /** Order of stacks on a page; unknown ones follow. */
 const STACK_ORDER: readonly string[] = ["text", "encoder", "decoder", "vision", "audio", "projector", "mtp"];
 
 /** Collects tensors one by one; `profile` closes the account. */
 export function layerCollector(): { visit(placed: PlacedTensor): void; profile(): LayerProfile } {
-  const layers = new Map<string, Layer & { readonly kinds: Map<number, number> }>();
+  const layers = new Map<string, OpenLayer>();
+  // A model has a few dozen kinds of tensors: what is known of each is kept once, and a layer holds their numbers.
   const kindIds = new Map<string, number>();
+  const kinds: TensorKind[] = [];
   const rest = { parameters: 0, bytes: 0, tensors: 0 };
 
-  function visit({ tensor, role, excluded }: PlacedTensor): void {
-    const parameters = excluded ? 0 : tensor.elements;
+  function visit(placed: PlacedTensor): void {
+    const { tensor, role, excluded, parameters } = placed;
     if (role.layer === undefined) {
       rest.parameters += parameters;
       rest.bytes += tensor.sizeBytes;
@@ -81,11 +92,12 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
     bucket.parameters += parameters;
     bucket.bytes += tensor.sizeBytes;
     layer.types[tensor.type] = (layer.types[tensor.type] ?? 0) + tensor.sizeBytes;
-    const kind = `${role.bucket}|${role.part}|${role.bias}|${tensor.type}|${tensor.shape}`;
+    const kind = `${role.bucket}|${role.part}|${role.bias}|${tensor.type}|${tensor.shape}|${excluded ?? ""}`;
     let id = kindIds.get(kind);
     if (id === undefined) {
       id = kindIds.size;
       kindIds.set(kind, id);
+      kinds.push(kindOf(placed));
     }
     layer.kinds.set(id, (layer.kinds.get(id) ?? 0) + 1);
   }
@@ -97,9 +109,13 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
     );
     const groups = new Map<string, { stack: Stack; ranges: [number, number][]; count: number; layer: Layer }>();
     const plain: Layer[] = [];
-    for (const { kinds, ...layer } of sorted) {
+    const traits: LayerTraits[] = [];
+    for (const { kinds: own, ...open } of sorted) {
+      const trait = traitsOf([...own.keys()].flatMap((id) => kinds[id] ?? []));
+      const layer: Layer = { ...open, mixers: trait.mixers, feedForward: trait.feedForward };
       plain.push(layer);
-      const alike = `${layer.stack} ${[...kinds].sort((a, b) => a[0] - b[0]).join(" ")}`;
+      traits.push(trait);
+      const alike = `${layer.stack} ${[...own].sort((a, b) => a[0] - b[0]).join(" ")}`;
       const group = groups.get(alike);
       if (!group) {
         groups.set(alike, { stack: layer.stack, ranges: [[layer.index, layer.index]], count: 1, layer });
@@ -110,8 +126,23 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
       if (last[1] + 1 === layer.index) last[1] = layer.index;
       else group.ranges.push([layer.index, layer.index]);
     }
-    return { layers: plain, groups: [...groups.values()], rest };
+    return { layers: plain, traits, groups: [...groups.values()], rest };
   }
 
   return { visit, profile };
+}
+
+function kindOf({ tensor, role, excluded, parameters, shape, packed }: PlacedTensor): TensorKind {
+  const words = packed !== undefined && INTEGER_TYPES.has(tensor.type) && parameters !== tensor.elements;
+  const bits = parameters > 0 ? Math.round((8 * tensor.sizeBytes) / parameters) : 0;
+  return {
+    bucket: role.bucket,
+    part: role.part,
+    bias: role.bias,
+    excluded: excluded !== undefined,
+    stored: words && bits > 0 ? `${bits}-bit in ${tensor.type}` : tensor.type,
+    dimensions: shape.length,
+    parameters,
+    bytes: tensor.sizeBytes,
+  };
 }

@@ -18,6 +18,8 @@ export interface Experts {
   readonly routedParameters: number;
   readonly sharedParameters: number;
   readonly routerParameters: number;
+  /** Projections that bring a token to the width that the experts work at, and back (LatentMoE). Always on. */
+  readonly latentParameters: number;
 }
 
 export interface ActiveParameters {
@@ -29,9 +31,6 @@ export interface ActiveParameters {
   readonly nonEmbedding: number | null;
   readonly missing?: string;
 }
-
-/** Towers and MTP blocks don't work on a text token; what stands beside the text stack is a line of its own. */
-const NOT_PER_TOKEN: readonly Bucket[] = ["vision", "audio", "projector", "mtp"];
 
 function partSum(anatomy: Anatomy, bucket: Bucket, wanted: (part: string) => boolean): number {
   const parts = anatomy.buckets.find((count) => count.bucket === bucket)?.parts ?? [];
@@ -56,7 +55,7 @@ export function countExperts(
 ): Experts | undefined {
   const routedParameters = partSum(anatomy, "expert", (part) => part.startsWith("routed"));
   if (routedParameters === 0) return undefined;
-  const sharedParameters = partSum(anatomy, "expert", (part) => part.startsWith("shared"));
+  const sharedParameters = partSum(anatomy, "expert", (part) => part.startsWith("shared."));
   return {
     perLayer: facts.experts || expertsSeen,
     usedPerToken: facts.expertsPerToken || null,
@@ -65,13 +64,16 @@ export function countExperts(
     layers: expertLayers,
     routedParameters,
     sharedParameters,
-    routerParameters: partSum(anatomy, "expert", (part) => part.startsWith("router")),
+    // The gate of a shared expert is one row that weighs it: a decision, not work.
+    routerParameters: partSum(anatomy, "expert", (part) => /^(?:router|shared_gate)/.test(part)),
+    latentParameters: partSum(anatomy, "expert", (part) => part.startsWith("latent")),
   };
 }
 
 /** What one token uses, by three definitions. Without routed experts that is everything but towers and MTP blocks. */
 export function activeParameters(anatomy: Anatomy, experts: Experts | undefined): ActiveParameters {
-  const aside = NOT_PER_TOKEN.reduce((sum, bucket) => sum + bucketParameters(anatomy, bucket), 0);
+  // Towers and MTP blocks don't work on a text token; what stands beside the text stack is a line of its own.
+  const aside = anatomy.aside.reduce((sum, { parameters }) => sum + parameters, 0);
   const always = anatomy.total - aside - (experts?.routedParameters ?? 0);
   let routed = 0;
   if (experts) {

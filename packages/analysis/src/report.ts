@@ -4,12 +4,18 @@
  */
 import { type Checkpoint, type CheckpointError, type Finding, grouped } from "@checkpoint-inspect/parser";
 
-import { type Anatomy, type BucketCount, countAnatomy, type ExcludedCount, placer } from "./anatomy.ts";
+import { type AdapterFacts, adapterFacts } from "./adapter.ts";
+import { type Anatomy, type AsideCount, type BucketCount, countAnatomy, type ExcludedCount } from "./anatomy.ts";
+import { type ComponentCount, componentCollector } from "./components.ts";
 import { type ModelFacts, modelFacts } from "./facts.ts";
+import { type HubComparison, hubCollector } from "./hub-count.ts";
 import { type ModelKind, modelKind } from "./kind.ts";
 import { type Layer, type LayerGroup, layerCollector } from "./layers.ts";
 import { activeParameters, countExperts, type Experts } from "./moe.ts";
+import { type LayerPattern, layerPatterns } from "./patterns.ts";
+import { placer } from "./place.ts";
 import { mixCollector, type QuantMix } from "./quantization/mix.ts";
+import { type Packing, packingOf, type TensorValues } from "./quantization/packing.ts";
 import { formatShare } from "./units.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -75,47 +81,74 @@ export interface Report {
     readonly weights: number;
     readonly biases: number;
     readonly stored: number;
-    /** False when a packing isn't understood: total then counts stored words, and a finding names the tensors. */
+    /** Logical weights of packed containers minus their words: `stored + unpacked = total + everything excluded`. */
+    readonly unpacked: number;
+    /**
+     * False when a packing isn't understood, and total counts stored words, or when a header leaves a few weights a row open, and
+     * total is an upper bound. A finding names the tensors.
+     */
     readonly logicalKnown: boolean;
     readonly excluded: readonly ExcludedCount[];
+    /** Towers, projectors and MTP blocks: in `total`, never in `active`. */
+    readonly aside: readonly AsideCount[];
+    /** What the Hugging Face Hub shows for these weights, and why that differs; null where it can't be told. */
+    readonly hub: HubComparison | null;
     /** Parameters outside of all layers. */
     readonly outsideLayers: number;
   };
   readonly buckets: readonly ReportBucket[];
   readonly layers: readonly Layer[];
   readonly layerGroups: readonly LayerGroup[];
+  /** Which layers are MoE, attend, look through a window, are stored otherwise: sentences, each with where it is from. */
+  readonly layerPatterns: readonly LayerPattern[];
   readonly experts?: Experts;
+  /** The models of a diffusion checkpoint. */
+  readonly components?: readonly ComponentCount[];
+  readonly adapter?: Omit<AdapterFacts, "findings">;
   readonly quantization: QuantMix;
   readonly findings: readonly Finding[];
   /** Reading stopped here; everything above was read before. */
   readonly error?: ReportError;
 }
 
-/**
- * Everything that can be said of a checkpoint, in one walk over its tensors.
- * @param target what the user asked for; the checkpoint's label unless told
- */
-export function analyse(checkpoint: Checkpoint, target: string = checkpoint.label): Report {
+export interface AnalyseOptions {
+  /** What the user asked for; the checkpoint's label unless told. */
+  readonly target?: string;
+  /** Small tensors that {@link valuesWanted} asked for, decoded. */
+  readonly values?: TensorValues;
+}
+
+/** Everything that can be said of a checkpoint, in one walk over its tensors. */
+export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): Report {
+  const { target = checkpoint.label, values } = options;
   const facts = modelFacts(checkpoint);
-  const place = placer(checkpoint, facts);
+  const packing = packingOf(checkpoint, values);
+  const place = placer(checkpoint, facts, packing);
   const layers = layerCollector();
   const mix = mixCollector();
+  const hub = hubCollector(checkpoint);
+  const components = componentCollector(checkpoint);
   const expertLayers = new Set<string>();
   let expertsSeen = 0;
-  const anatomy = countAnatomy(checkpoint, place, (placed) => {
+  const anatomy = countAnatomy(checkpoint, place, facts, (placed) => {
     layers.visit(placed);
     mix.visit(placed);
-    const { role, tensor } = placed;
+    hub.visit(placed);
+    components.visit(placed);
+    const { role, shape } = placed;
     if (role.bucket === "expert" && role.part.startsWith("routed") && role.layer !== undefined) {
       expertLayers.add(`${role.stack} ${role.layer}`);
       // Without a declared count: the highest index, or the outer dimension of a 3-D stack.
-      const seen = role.expert !== undefined ? role.expert + 1 : tensor.shape.length === 3 ? (tensor.shape[0] ?? 0) : 0;
+      const seen = role.expert !== undefined ? role.expert + 1 : shape.length === 3 ? (shape[0] ?? 0) : 0;
       if (seen > expertsSeen) expertsSeen = seen;
     }
   });
   const experts = countExperts(anatomy, facts, expertLayers.size, expertsSeen);
-  const logicalKnown = anatomy.packedTensors === 0;
-  const { layers: layerList, groups, rest } = layers.profile();
+  const logicalKnown = anatomy.unknownPackingTensors === 0 && (packing?.inexact.length ?? 0) === 0;
+  const { layers: layerList, traits, groups, rest } = layers.profile();
+  const incomplete = checkpoint.error !== undefined || (checkpoint.shards?.missing.length ?? 0) > 0;
+  const { findings: adapterFindings = [], ...adapter } = adapterFacts(checkpoint, values) ?? {};
+  const componentRows = components.rows();
   const { active, withoutInputEmbedding, nonEmbedding, missing } = activeParameters(anatomy, experts);
   const { parts, error } = checkpoint;
   return {
@@ -147,8 +180,11 @@ export function analyse(checkpoint: Checkpoint, target: string = checkpoint.labe
       weights: anatomy.weights,
       biases: anatomy.biases,
       stored: anatomy.stored,
+      unpacked: anatomy.unpacked,
       logicalKnown,
       excluded: anatomy.excluded,
+      aside: anatomy.aside,
+      hub: hub.comparison(),
       outsideLayers: rest.parameters,
     },
     buckets: anatomy.buckets.map((bucket) => ({
@@ -157,9 +193,12 @@ export function analyse(checkpoint: Checkpoint, target: string = checkpoint.labe
     })),
     layers: layerList,
     layerGroups: groups,
+    layerPatterns: layerPatterns(layerList, facts, traits, { format: checkpoint.format, incomplete }),
     ...(experts && { experts }),
-    quantization: mix.mix(checkpoint, anatomy.total, logicalKnown),
-    findings: [...checkpoint.findings, ...anatomyFindings(anatomy)],
+    ...(componentRows.length > 0 && { components: componentRows }),
+    ...("method" in adapter && { adapter }),
+    quantization: mix.mix(checkpoint, anatomy.total, logicalKnown, packing),
+    findings: [...checkpoint.findings, ...adapterFindings, ...anatomyFindings(anatomy, packing)],
     ...(error && { error: reportError(error) }),
   };
 }
@@ -180,7 +219,9 @@ function describeModel(
     .find((bucket) => bucket.bucket === "head")
     ?.parts.find((part) => part.part === "lm_head");
   const seen = new Set(
-    layers.filter(({ stack }) => !ASIDE_STACKS.has(stack)).map(({ stack, index }) => `${stack} ${index}`),
+    layers
+      .filter(({ stack }) => !ASIDE_STACKS.has(stack.split(".", 1)[0] ?? ""))
+      .map(({ stack, index }) => `${stack} ${index}`),
   ).size;
   const kind = modelKind(checkpoint, facts, anatomy);
   return {
@@ -221,14 +262,22 @@ const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector
 /** Above this share of parameters in tensors that no rule places, the buckets don't tell the whole story. */
 const UNKNOWN_SHARE_WORTH_SAYING = 0.01;
 
-function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
+function anatomyFindings(anatomy: Anatomy, packing: Packing | undefined): readonly Finding[] {
   const findings: Finding[] = [];
-  if (anatomy.packedTensors > 0) {
+  if (anatomy.unknownPackingTensors > 0) {
     findings.push({
       rule: "quantization/packed",
       severity: "warning",
-      message: `${grouped(anatomy.packedTensors)} ${anatomy.packedTensors === 1 ? "tensor holds" : "tensors hold"} packed weights (${anatomy.packed.slice(0, 3).join(", ")}${anatomy.packedTensors > 3 ? ", ..." : ""})`,
-      why: "their words are counted as they are stored; the parameters inside aren't worked out yet",
+      message: `${someTensors(anatomy.unknownPacking, anatomy.unknownPackingTensors, "holds", "hold")} weights in a packing that isn't known`,
+      why: "their words are counted as they are stored, so the totals are no parameter counts; bytes are exact",
+    });
+  }
+  if (packing && packing.inexact.length > 0) {
+    findings.push({
+      rule: "quantization/row-width",
+      severity: "warning",
+      message: `${someTensors(packing.inexact, packing.inexact.length, "ends", "end")} in words that may not be full`,
+      why: "the header doesn't say how wide their rows are, so the totals are upper bounds",
     });
   }
   if (!Number.isSafeInteger(anatomy.stored) || !Number.isSafeInteger(anatomy.bytes)) {
@@ -248,4 +297,10 @@ function anatomyFindings(anatomy: Anatomy): readonly Finding[] {
     });
   }
   return findings;
+}
+
+/** "3 tensors hold (a, b, ...)": a few names say where to look. */
+function someTensors(names: readonly string[], count: number, one: string, many: string): string {
+  const shown = names.slice(0, 3).join(", ") + (count > 3 ? ", ..." : "");
+  return `${grouped(count)} ${count === 1 ? `tensor (${shown}) ${one}` : `tensors (${shown}) ${many}`}`;
 }

@@ -7,27 +7,31 @@ import { grouped } from "@checkpoint-inspect/parser";
 const COUNT_UNITS = ["", " K", " M", " B", " T"] as const;
 const BYTE_UNITS = [" B", " kB", " MB", " GB", " TB", " PB"] as const;
 
-function scaled(value: number, units: readonly string[]): string {
+function scaled(value: number, units: readonly string[], digits: number): string {
   let unit = 0;
   let rest = Math.abs(value);
   // 999.5 would print as "1000": move on to the next unit before rounding does it.
-  while (rest >= 999.5 && unit < units.length - 1) {
+  while (rest >= 1000 - 0.5 * 10 ** (3 - digits) && unit < units.length - 1) {
     rest /= 1000;
     unit++;
   }
   const sign = value < 0 ? "-" : "";
-  const digits = unit === 0 ? 0 : rest < 9.995 ? 2 : rest < 99.95 ? 1 : 0;
-  return `${sign}${rest.toFixed(digits)}${units[unit]}`;
+  const half = 0.5 * 10 ** (1 - digits);
+  const whole = rest < 10 - half ? 1 : rest < 100 - 10 * half ? 2 : 3;
+  return `${sign}${rest.toFixed(unit === 0 ? 0 : digits - whole)}${units[unit]}`;
 }
 
-/** 1720574976 -> "1.72 B". */
-export function formatCount(count: number): string {
-  return scaled(count, COUNT_UNITS);
+/**
+ * 1720574976 -> "1.72 B".
+ * @param digits significant ones, at least 3
+ */
+export function formatCount(count: number, digits = 3): string {
+  return scaled(count, COUNT_UNITS, digits);
 }
 
 /** 1107404576 -> "1.11 GB". */
 export function formatBytes(bytes: number): string {
-  return scaled(bytes, BYTE_UNITS);
+  return scaled(bytes, BYTE_UNITS, 3);
 }
 
 /** 1720574976 -> "1,720,574,976". */
@@ -41,4 +45,39 @@ export function formatShare(share: number): string {
   if (share > 0 && share < 0.001) return "<0.1%";
   if (share < 1 && share > 0.9995) return ">99.9%";
   return `${(share * 100).toFixed(1)}%`;
+}
+
+/** From so many evenly spaced ranges on, the first two and the last say it all. */
+const EVEN_RUN = 4;
+
+/** `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9"; evenly spaced ones in short: "3, 7 … 47". Both ends are included. */
+export function formatRanges(ranges: readonly (readonly [number, number])[], ellipsis = "\u2026"): string {
+  const one = ([first, last]: readonly [number, number]) => (first === last ? `${first}` : `${first}-${last}`);
+  const words: string[] = [];
+  for (let i = 0; i < ranges.length; ) {
+    const run = evenRun(ranges, i);
+    const [first, second, last] = [ranges[i], ranges[i + 1], ranges[i + run - 1]];
+    if (run >= EVEN_RUN && first && second && last) {
+      words.push(`${one(first)}, ${one(second)} ${ellipsis} ${one(last)}`);
+      i += run;
+    } else if (first) {
+      words.push(one(first));
+      i++;
+    }
+  }
+  return words.join(", ");
+}
+
+/** How many ranges from `start` on are as long as it and stand at one distance. */
+function evenRun(ranges: readonly (readonly [number, number])[], start: number): number {
+  const [first, second] = [ranges[start], ranges[start + 1]];
+  if (!first || !second) return 1;
+  const step = second[0] - first[0];
+  const length = first[1] - first[0];
+  let end = start + 1;
+  for (let range = ranges[end]; range; range = ranges[++end]) {
+    const before = ranges[end - 1] as readonly [number, number];
+    if (range[0] - before[0] !== step || range[1] - range[0] !== length) break;
+  }
+  return end - start;
 }

@@ -120,13 +120,13 @@ describe("a GGUF tensor's role", () => {
     expect(role("blk.60.attn_q.weight", facts)).toMatchObject({ bucket: "attention", layer: 60 });
     expect(role("blk.61.attn_q.weight", facts)).toMatchObject({
       bucket: "mtp",
-      part: "attention.q",
+      part: "block.attention.q",
       stack: "mtp",
       layer: 0,
     });
     expect(role("blk.62.ffn_up_exps.weight", facts)).toMatchObject({
       bucket: "mtp",
-      part: "expert.routed.up",
+      part: "block.expert.routed.up",
       layer: 1,
     });
     expect(role("blk.61.nextn.eh_proj.weight", facts)).toMatchObject({
@@ -135,7 +135,10 @@ describe("a GGUF tensor's role", () => {
       stack: "mtp",
       layer: 0,
     });
-    expect(role("blk.61.hc_attn_fn.weight", facts)).toMatchObject({ bucket: "mtp", part: "other.hyper_connection" });
+    expect(role("blk.61.hc_attn_fn.weight", facts)).toMatchObject({
+      bucket: "mtp",
+      part: "block.other.hyper_connection",
+    });
     expect(role("v.blk.70.attn_q.weight", facts).bucket).toBe("vision");
     expect(role("direction.70", facts)).toMatchObject({ bucket: "other", part: "control_vector", layer: 70 });
   });
@@ -223,6 +226,27 @@ describe("names that mean different things", () => {
   });
 });
 
+describe("GGUF files of diffusion models", () => {
+  it.each<[string, string, string, Partial<Role>]>([
+    // FLUX as the usual converter writes it, under its makers' names.
+    ["double_blocks.4.img_attn.qkv.weight", "attention", "qkv", { stack: "double_blocks", layer: 4 }],
+    ["double_blocks.4.img_mlp.2.bias", "ffn", "down", { stack: "double_blocks", layer: 4, bias: true }],
+    ["double_blocks.4.txt_mod.lin.weight", "other", "modulation", { stack: "double_blocks" }],
+    ["single_blocks.37.linear1.weight", "attention", "fused_qkv_mlp", { stack: "single_blocks", layer: 37 }],
+    ["single_blocks.37.norm.query_norm.scale", "attention", "q_norm", { layer: 37, bias: false }],
+    ["final_layer.linear.weight", "head", "denoise", { stack: "text" }],
+    ["time_in.in_layer.weight", "embedding", "conditioning", {}],
+    // Stable Diffusion, with the prefix of its checkpoints and without.
+    ["model.diffusion_model.out.2.weight", "head", "denoise", {}],
+    ["model.diffusion_model.input_blocks.1.0.in_layers.2.weight", "other", "conv", { stack: "input_blocks", layer: 1 }],
+    ["input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", "attention", "k", { stack: "input_blocks", layer: 4 }],
+    // A Hugging Face name that a careless converter left as it was.
+    ["model.layers.3.mlp.gate_proj.weight", "ffn", "gate", { stack: "text", layer: 3 }],
+  ])("keep the names of their origin: %s is %s %s", (name, bucket, part, more) => {
+    expect(role(name, { architecture: "flux" })).toMatchObject({ bucket, part, ...more });
+  });
+});
+
 describe("unknown names", () => {
   it.each<[string, string, string]>([
     ["blk.0.attn_new_thing.weight", "attention", "new_thing"],
@@ -232,7 +256,6 @@ describe("unknown names", () => {
     ["v.resample_query_144.weight", "projector", "resample_query"],
     ["mm.model.mb_block.1.block.0.0.weight", "projector", "vision.model.mb_block.N.block.N.N"],
     ["a.gen.wav.dac.post_snake.alpha", "audio", "gen.wav.dac.post_snake"],
-    ["model.diffusion_model.out.2.weight", "other", "unknown"],
     ["constructor", "other", "unknown"],
     ["blk.0.attn_constructor.bias", "attention", "constructor"],
     ["", "other", "unknown"],

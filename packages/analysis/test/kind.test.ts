@@ -2,6 +2,7 @@
 import type { Checkpoint, JsonObject } from "@checkpoint-inspect/parser";
 import { describe, expect, it } from "vitest";
 
+import { describeReal, readReferenceTsv } from "../../../test-support/real-data.ts";
 import { analyse, modelFacts } from "../src/index.ts";
 
 function safetensors(names: readonly string[], json: JsonObject = {}): Checkpoint {
@@ -22,6 +23,7 @@ function safetensors(names: readonly string[], json: JsonObject = {}): Checkpoin
     metadata: [],
     config: { file: "config.json", json },
     findings: [],
+    readData: async () => [],
     close: async () => {},
   };
 }
@@ -111,6 +113,113 @@ describe("kinds", () => {
     expect(kind(checkpoint)).toBe(expected);
   });
 
+  it.each([
+    ["ViTForImageClassification", "vision"],
+    ["CLIPVisionModelWithProjection", "vision"],
+    ["CLIPModel", "vision"],
+    ["Dinov2Model", "vision"],
+    ["DINOv3ViTModel", "vision"],
+    ["SamModel", "vision"],
+    ["ResNetForImageClassification", "vision"],
+    ["SegformerForSemanticSegmentation", "vision"],
+    ["CLIPTextModelWithProjection", "encoder"],
+    ["ModernBertForMaskedLM", "encoder"],
+    ["XLMRobertaForTokenClassification", "encoder"],
+    ["WhisperForConditionalGeneration", "speech"],
+    ["Wav2Vec2ForCTC", "speech"],
+    ["VitsModel", "speech"],
+    ["EncodecModel", "speech"],
+    ["SpeechT5ForTextToSpeech", "speech"],
+    ["M2M100ForConditionalGeneration", "encoder-decoder"],
+    ["VisionEncoderDecoderModel", "encoder-decoder"],
+    ["MT5ForConditionalGeneration", "encoder-decoder"],
+    ["UMT5EncoderModel", "encoder"],
+    ["AutoencoderKL", "diffusion"],
+    ["ControlNetModel", "diffusion"],
+    ["SanaTransformer2DModel", "diffusion"],
+    ["StableAudioDiTModel", "diffusion"],
+    ["LlamaForCausalLMEagle3", "draft"],
+    ["EagleModel", "draft"],
+    ["MedusaModel", "draft"],
+    ["Eagle2_5_VLForConditionalGeneration", "llm"],
+    ["Qwen2_5_VLForConditionalGeneration", "llm"],
+    ["MllamaForConditionalGeneration", "llm"],
+    ["Qwen2AudioForConditionalGeneration", "llm"],
+    ["MiMoForCausalLM", "llm"],
+    ["MambaForCausalLM", "llm"],
+    ["JambaForCausalLM", "llm"],
+    ["NVEmbedModel", "embedding"],
+    ["JinaEmbeddingsV4Model", "embedding"],
+  ] as const)("by its class %s", (name, expected) => {
+    expect(kind(safetensors(["a.weight"], { architectures: [name] }))).toBe(expected);
+  });
+
+  it.each([
+    ["one label, stated", { num_labels: 1 }, 4, "reranker"],
+    ["one label, named", { id2label: { 0: "LABEL_0" } }, 4, "reranker"],
+    ["one label, by the shape of its head", {}, 1, "reranker"],
+    ["three labels", { id2label: { 0: "a", 1: "b", 2: "c" } }, 1, "encoder"],
+    ["no label count", {}, 4, "encoder"],
+  ] as const)("a classifier with %s", (_, config, rows, expected) => {
+    const made = safetensors([...BERT, "classifier.weight"], {
+      architectures: ["BertForSequenceClassification"],
+      ...config,
+    });
+    const tensors = made.tensors.map((one) => (one.name === "classifier.weight" ? { ...one, shape: [rows, 4] } : one));
+    expect(kind({ ...made, tensors })).toBe(expected);
+  });
+
+  it("files of sentence-transformers make a model one of embeddings, whatever its class", () => {
+    const sidecars = ["config.json", "modules.json"];
+    for (const name of ["BertModel", "Qwen3ForCausalLM", "T5EncoderModel"]) {
+      expect(kind({ ...safetensors(BERT, { architectures: [name] }), sidecars })).toBe("embedding");
+    }
+    expect(kind({ ...safetensors(BERT, { architectures: ["BertModel"] }), sidecars: ["config.json"] })).toBe("encoder");
+    const reranker = safetensors(BERT, { architectures: ["XLMRobertaForSequenceClassification"], num_labels: 1 });
+    expect(kind({ ...reranker, sidecars })).toBe("reranker");
+  });
+
+  it.each([
+    ["a GGUF reranker", gguf(GGUF_LLAMA, { "general.architecture": "bert", "bert.pooling_type": 4 }), "reranker"],
+    ["a GGUF draft head", gguf(GGUF_LLAMA, { "general.architecture": "eagle3" }), "draft"],
+    ["a GGUF speech model", gguf(GGUF_LLAMA, { "general.architecture": "qwen3tts" }), "speech"],
+    ["a GGUF denoiser", gguf(["double_blocks.0.img_attn.qkv.weight"], { "general.architecture": "flux" }), "diffusion"],
+    ["another", gguf(["transformer_blocks.0.attn.to_q.weight"], { "general.architecture": "qwen_image" }), "diffusion"],
+    ["EAGLE-3 without a config", safetensors(["d2t", "t2d", "fc.weight", "midlayer.self_attn.q_proj.weight"]), "draft"],
+    [
+      "LDM in a single file",
+      safetensors(["model.diffusion_model.input_blocks.0.0.weight", "first_stage_model.encoder.conv_in.weight"]),
+      "diffusion",
+    ],
+    ["ComfyUI's single file", safetensors(["diffusion_model.blocks.0.q.weight", "vae.encoder.x.weight"]), "diffusion"],
+    ["a word that LDM uses, alone", safetensors(["vae.encoder.x.weight", "other.weight"]), "unknown"],
+    ["bare FLUX", safetensors(["double_blocks.0.img_attn.qkv.weight", "single_blocks.0.linear1.weight"]), "diffusion"],
+    [
+      "a bare VAE",
+      safetensors(["encoder.conv_in.weight", "decoder.conv_in.weight", "post_quant_conv.weight"]),
+      "diffusion",
+    ],
+    ["kohya's LoRA", safetensors(["lora_unet_a_0_to_q.lora_down.weight", "lora_unet_a_0_to_q.alpha"]), "adapter"],
+    [
+      "an old LoRA of diffusers",
+      safetensors([
+        "text_encoder.q_proj.lora_linear_layer.down.weight",
+        "text_encoder.q_proj.lora_linear_layer.up.weight",
+      ]),
+      "adapter",
+    ],
+    ["timm's", safetensors(["blocks.0.attn.qkv.weight"], { architecture: "vit_tiny", pretrained_cfg: {} }), "vision"],
+  ] as const)("by other signs: %s", (_, checkpoint, expected) => {
+    expect(kind(checkpoint)).toBe(expected);
+  });
+
+  it("a folder of components is a diffusion model", () => {
+    const component = { name: "unet", className: "UNet2DConditionModel", library: "diffusers" };
+    const place = { firstTensor: 0, tensorCount: 1, firstPart: 0, partCount: 1 };
+    const checkpoint = safetensors(["unet/conv_in.weight"], { _class_name: "AnyPipeline" });
+    expect(kind({ ...checkpoint, components: [{ ...component, ...place }] })).toBe("diffusion");
+  });
+
   it("a cut-off header is not a vocabulary", () => {
     const metadata = gguf([], { "general.architecture": "llama", "tokenizer.ggml.tokens": "x" });
     expect(kind(metadata)).toBe("vocab");
@@ -128,6 +237,35 @@ describe("kinds", () => {
         "model.layers.1.mamba.A_log",
       ]),
     ).toBe("hybrid");
+  });
+});
+
+describeReal("kinds by names alone", () => {
+  const families = new Map<string, string[]>();
+  for (const row of readReferenceTsv("hf-tensor-patterns.tsv")) {
+    const names = families.get(row.family as string) ?? [];
+    families.set(row.family as string, [...names, row.example_full_name as string]);
+  }
+  const isDiffusion = (family: string) => /^diffusers:|^flux|^stable diffusion/.test(family);
+  // Pieces of models, and files of several kinds in one list.
+  const mixed = /t2i_adapter|lora|diffusion lora|quantised|vlm/;
+  const kinds = [...families]
+    .filter(([family]) => !mixed.test(family))
+    .map(([family, names]) => {
+      const { config: _, ...bare } = safetensors(names);
+      return [family, kind(bare)] as const;
+    });
+
+  it("diffusion models are known", () => {
+    const wrong = kinds.filter(([family, found]) => isDiffusion(family) && found !== "diffusion");
+    expect(wrong).toEqual([]);
+    expect(kinds.filter(([family]) => isDiffusion(family)).length).toBeGreaterThan(20);
+  });
+
+  it("no other model is taken for one, nor for an adapter or a draft", () => {
+    const taken = kinds.filter(([family, found]) => !isDiffusion(family) && /diffusion|adapter|draft/.test(found));
+    expect(taken).toEqual([]);
+    expect(kinds.length).toBeGreaterThan(200);
   });
 });
 

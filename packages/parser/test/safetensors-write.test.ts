@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest";
 import { DTYPES, dtypeBits } from "../src/safetensors/dtypes.ts";
 import { parseIndexJson } from "../src/safetensors/index-json.ts";
 import { readSafetensors } from "../src/safetensors/read.ts";
-import { type TensorToWrite, writeIndexJson, writeSafetensors } from "../src/safetensors/write.ts";
+import {
+  type TensorToWrite,
+  writeIndexJson,
+  writeSafetensors,
+  writeSafetensorsHeader,
+} from "../src/safetensors/write.ts";
 import { memorySource } from "../src/source/byte-source.ts";
 
 const tensor = (name: string, dtype: string, shape: number[]): TensorToWrite => {
@@ -72,12 +77,50 @@ describe("writeSafetensors", () => {
   it("refuses what doesn't fit", () => {
     const one = tensor("a", "U8", [2]);
     expect(() => writeSafetensors([{ ...one, shape: [3] }])).toThrow(RangeError);
+    expect(() => writeSafetensors([{ ...one, shape: [2 ** 40] }])).toThrow("takes 1099511627776 bytes, the data has 2");
     expect(() => writeSafetensors([{ ...one, dtype: "Q4_0" }])).toThrow("unknown dtype");
     expect(() => writeSafetensors([{ ...one, dtype: "F4", shape: [3] }])).toThrow("don't end at a byte");
     expect(() => writeSafetensors([{ ...one, shape: [-2, -1] }])).toThrow("is no shape");
     expect(() => writeSafetensors([{ ...one, name: "__metadata__" }])).toThrow("is taken");
     expect(() => writeSafetensors([one, one])).toThrow("is taken");
     expect(() => writeSafetensors([{ ...one, name: "\ud800" }])).toThrow("surrogate");
+  });
+});
+
+describe("writeSafetensorsHeader", () => {
+  it("gives the bytes in front of the data, and the size of the whole", () => {
+    const tensors = fc.uniqueArray(anyTensor, { selector: ({ name }) => name, maxLength: 8 });
+    const order = fc.constantFrom("given" as const, "reference" as const);
+    fc.assert(
+      fc.property(tensors, order, fc.integer({ min: 1, max: 64 }), (tensors, order, alignTo) => {
+        const options = { order, alignTo, metadata: { format: "pt" } };
+        const whole = writeSafetensors(tensors, options);
+        const { header, sizeBytes } = writeSafetensorsHeader(tensors, options);
+        expect(sizeBytes).toBe(whole.length);
+        expect(sizeBytes - header.length).toBe(tensors.reduce((sum, { data }) => sum + data.length, 0));
+        expect(header).toEqual(whole.slice(0, header.length));
+      }),
+    );
+  });
+
+  it("takes no memory for the data of what it declares", () => {
+    const rows = { dtype: "BF16", shape: [2 ** 20, 2 ** 20] };
+    const tensors = Array.from({ length: 1000 }, (_, i) => ({ name: `layers.${i}`, ...rows }));
+    const { header, sizeBytes } = writeSafetensorsHeader(tensors);
+    expect(header.length).toBeLessThan(200_000);
+    expect(sizeBytes).toBe(header.length + 1000 * 2 ** 41);
+  });
+
+  it("refuses what doesn't fit", () => {
+    const one = { name: "a", dtype: "F64", shape: [2 ** 26, 2 ** 24] };
+    expect(() => writeSafetensorsHeader([{ ...one, dtype: "Q4_0" }])).toThrow("unknown dtype");
+    expect(() => writeSafetensorsHeader([one])).toThrow("above 2^53 bytes");
+    expect(() =>
+      writeSafetensorsHeader([
+        { ...one, shape: [1] },
+        { ...one, shape: [1] },
+      ]),
+    ).toThrow("is taken");
   });
 });
 

@@ -1,6 +1,6 @@
 /** What every command shares: its flags, opening the target, and where its answer goes. */
-import { analyse, type Report, reportError } from "@checkpoint-inspect/analysis";
-import { type Checkpoint, CheckpointError, openCheckpoint } from "@checkpoint-inspect/parser";
+import { analyse, type Report, reportError, type TensorValues, valuesWanted } from "@checkpoint-inspect/analysis";
+import { type Checkpoint, CheckpointError, decodeNumbers, openCheckpoint } from "@checkpoint-inspect/parser";
 
 import { print, type Style, terminalStyle } from "../terminal.ts";
 import { jsonText } from "../views/json.ts";
@@ -28,7 +28,25 @@ export interface Opened {
   readonly checkpoint: Checkpoint;
   readonly style: Style;
   /** Made on demand: `meta` needs no analysis. */
-  report(): Report;
+  report(): Promise<Report>;
+  /** What a header can't say, out of a few small tensors; empty for nearly every checkpoint. */
+  values(): Promise<TensorValues>;
+}
+
+/** Reads what analysis asks for. A part that is gone by now leaves it without, and it says what it then doesn't know. */
+async function smallValues(checkpoint: Checkpoint): Promise<TensorValues> {
+  const wanted = valuesWanted(checkpoint);
+  if (wanted.length === 0) return new Map();
+  const data = await checkpoint.readData(wanted).catch((error: unknown) => {
+    if (error instanceof CheckpointError) return [];
+    throw error;
+  });
+  const values = new Map<string, readonly number[]>();
+  for (const [i, { name, type }] of wanted.entries()) {
+    const numbers = decodeNumbers(type, data[i] ?? new Uint8Array());
+    if (numbers) values.set(name, numbers);
+  }
+  return values;
 }
 
 /**
@@ -52,12 +70,17 @@ export async function runOn(
     return;
   }
   try {
-    let report: Report | undefined;
+    let report: Promise<Report> | undefined;
+    let values: Promise<TensorValues> | undefined;
     const opened: Opened = {
       checkpoint,
       style: terminalStyle(flags),
+      values: () => {
+        values ??= smallValues(checkpoint);
+        return values;
+      },
       report: () => {
-        report ??= analyse(checkpoint, flags.target);
+        report ??= opened.values().then((known) => analyse(checkpoint, { target: flags.target, values: known }));
         return report;
       },
     };

@@ -13,18 +13,19 @@ export const LAYERS_DEFAULTS = { all: false } as const;
 export function runLayers(flags: LayersFlags): Promise<void> {
   return runOn(
     flags,
-    ({ report, style }) => layersView(report(), style, flags.all),
-    ({ report }) => part(report()),
+    async ({ report, style }) => layersView(await report(), style, flags.all),
+    async ({ report }) => part(await report()),
   );
 }
 
-function part({ schemaVersion, source, layers, layerGroups, parameters, error }: Report) {
+function part({ schemaVersion, source, layers, layerGroups, layerPatterns, parameters, error }: Report) {
   return {
     schemaVersion,
     source,
     outsideLayers: parameters.outsideLayers,
     layers,
     layerGroups,
+    layerPatterns,
     ...(error && { error }),
   };
 }

@@ -5,7 +5,7 @@ import { type CommonFlags, runOn } from "./command.ts";
 export function runOverview(flags: CommonFlags): Promise<void> {
   return runOn(
     flags,
-    ({ report, style }) => overview(report(), style),
+    async ({ report, style }) => overview(await report(), style),
     ({ report }) => report(),
   );
 }

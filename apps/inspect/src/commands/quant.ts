@@ -7,8 +7,8 @@ import { type CommonFlags, runOn } from "./command.ts";
 export function runQuant(flags: CommonFlags): Promise<void> {
   return runOn(
     flags,
-    ({ report, style }) => quantView(report(), style),
-    ({ report }) => part(report()),
+    async ({ report, style }) => quantView(await report(), style),
+    async ({ report }) => part(await report()),
   );
 }
 

@@ -1,5 +1,5 @@
 /** `inspect tensors <target>`: rows picked by `--filter` terms, ordered by `--sort`. */
-import { BUCKETS, modelFacts, type PlacedTensor, placer, reportError } from "@checkpoint-inspect/analysis";
+import { BUCKETS, modelFacts, type PlacedTensor, packingOf, placer, reportError } from "@checkpoint-inspect/analysis";
 
 import { tensorsView } from "../views/tensors.ts";
 import { type CommonFlags, type Opened, runOn, UsageError } from "./command.ts";
@@ -108,9 +108,10 @@ function byText(a: string, b: string): number {
 
 export function runTensors(flags: TensorsFlags): Promise<void> {
   const tests = flags.filter.flatMap((filter) => filter.split(/\s+/).filter(Boolean)).map(parseTerm);
-  const select = ({ checkpoint }: Opened): PlacedTensor[] => {
+  const select = async ({ checkpoint, values }: Opened): Promise<PlacedTensor[]> => {
+    const packing = packingOf(checkpoint, await values());
     const rows = checkpoint.tensors
-      .map(placer(checkpoint, modelFacts(checkpoint)))
+      .map(placer(checkpoint, modelFacts(checkpoint), packing))
       .filter((row) => tests.every((test) => test(row)));
     const sorted = flags.sort === "file" ? rows : rows.sort(SORTS[flags.sort]);
     if (flags.reverse) sorted.reverse();
@@ -118,12 +119,12 @@ export function runTensors(flags: TensorsFlags): Promise<void> {
   };
   return runOn(
     flags,
-    (opened) => tensorsView(select(opened), opened.checkpoint.tensors.length, opened.style),
-    (opened) => {
+    async (opened) => tensorsView(await select(opened), opened.checkpoint.tensors.length, opened.style),
+    async (opened) => {
       const { checkpoint } = opened;
       return {
         schemaVersion: 1,
-        tensors: select(opened).map(({ tensor, role, excluded }) => ({
+        tensors: (await select(opened)).map(({ tensor, role, excluded, parameters, packed }) => ({
           name: tensor.name,
           shape: tensor.shape,
           type: tensor.type,
@@ -132,6 +133,8 @@ export function runTensors(flags: TensorsFlags): Promise<void> {
           part: checkpoint.parts[tensor.part]?.name,
           offset: tensor.offset,
           role,
+          parameters,
+          ...(packed && { packed }),
           ...(excluded && { excluded }),
         })),
         ...(checkpoint.error && { error: reportError(checkpoint.error) }),

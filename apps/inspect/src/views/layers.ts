@@ -10,7 +10,7 @@ import {
 
 import type { Style } from "../terminal.ts";
 import { bucketColor } from "./palette.ts";
-import { formatRanges, heading, title, typesByBytes } from "./parts.ts";
+import { formatRanges, heading, patternLines, title, typesByBytes } from "./parts.ts";
 import { type Column, table } from "./table.ts";
 import { safe, wrap } from "./text.ts";
 
@@ -32,6 +32,8 @@ export function layersView(report: Report, style: Style, all: boolean): string {
         all ? undefined : alike(rows),
       ),
     );
+    const patterns = report.layerPatterns.filter((pattern) => pattern.stack === stack);
+    lines.push(...patternLines(patterns, false, style));
     lines.push(...table(rows, columns(rows, style), style, { stretchMin: 16 }), "");
   }
   const { outsideLayers } = report.parameters;

@@ -1,5 +1,6 @@
 /** `inspect <target>`: one screen that says what the model is made of. */
 import {
+  type Bucket,
   bucketTag,
   bucketWords,
   formatBytes,
@@ -9,13 +10,17 @@ import {
   type LayerGroup,
   type Report,
   type ReportBucket,
+  splitParts,
 } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
 import { bars } from "./bars.ts";
+import { adapterLines, componentLines, kindWords } from "./overview-kinds.ts";
+import { parameterRows } from "./overview-parameters.ts";
 import { bucketColor } from "./palette.ts";
-import { countFindings, findingLines, formatRanges, heading, plural, title, typesByBytes } from "./parts.ts";
-import { labelLine, typeTable } from "./quant.ts";
+import { countFindings, findingLines, formatRanges, heading, patternLines, title, typesByBytes } from "./parts.ts";
+import { labelLine, schemeTable, typeTable } from "./quant.ts";
+import { rowLines } from "./rows.ts";
 import { table } from "./table.ts";
 import { cut, safe, wrap } from "./text.ts";
 
@@ -23,6 +28,7 @@ import { cut, safe, wrap } from "./text.ts";
 const GROUPS_SHOWN = 6;
 const TYPES_SHOWN = 6;
 const FINDINGS_SHOWN = 5;
+const PATTERNS_SHOWN = 6;
 
 /** From here on there is room for longer bars and whole sentences. */
 const WIDE = 100;
@@ -31,6 +37,8 @@ export function overview(report: Report, style: Style): string {
   const sections = [
     title(report, style),
     parameterLines(report, style),
+    adapterLines(report, style),
+    componentLines(report, style),
     bucketLines(report, style),
     layerLines(report, style),
     storageLines(report, style),
@@ -43,122 +51,22 @@ export function overview(report: Report, style: Style): string {
     .join("\n\n");
 }
 
-/** A label, a figure, and what to know about it. */
-type Row = readonly [label: string, figure: string, words: string];
-
 function parameterLines(report: Report, style: Style): string[] {
-  const { parameters, model } = report;
-  const special = SPECIAL[model.kind];
-  if (special) return wrap(special(report), style.width);
+  const { parameters } = report;
+  const special = kindWords(report);
+  if (special) return wrap(special, style.width);
   if (parameters.stored === 0) return ["No tensors: the header holds metadata only."];
   if (parameters.total === 0) {
     const stored = formatExact(parameters.stored);
     return wrap(`No parameters: ${stored} integers or derived values, nothing learned.`, style.width);
   }
-  const total = formatExact(parameters.total);
-  const rows: Row[] = [
-    [
-      "Parameters",
-      formatCount(parameters.total),
-      parameters.logicalKnown ? total : `${total} stored words; packing not worked out`,
-    ],
-    ...expertRows(report),
-    biasRow(report),
-    ...parameters.excluded.filter((excluded) => excluded.parameters > 0).map(excludedRow),
-    ...shapeRows(model),
-  ];
-  return table<Row>(
-    rows,
-    [
-      { title: "", cell: ([label]) => label, paint: (text) => style.color.bold(text) },
-      { title: "", cell: ([, figure]) => figure, align: "right" },
-      { title: "", cell: ([, , words]) => words, stretch: true, paint: (text) => style.color.dim(text) },
-    ],
-    style,
-    { indent: 0, header: false },
-  );
+  return rowLines(parameterRows(report, style), style);
 }
-
-function expertRows({ parameters, experts }: Report): Row[] {
-  if (!experts) return [];
-  const { active, activeMissing = "a fact", total } = parameters;
-  const { perLayer, usedPerToken, layers, sharedParameters } = experts;
-  const used = usedPerToken === null ? "unknown number used" : `${usedPerToken} used per token`;
-  const shared = sharedParameters > 0 ? ", plus shared ones" : "";
-  return [
-    active === null
-      ? ["Active", "?", `per token: not known, ${activeMissing} is missing`]
-      : ["Active", formatCount(active), `${formatExact(active)} per token, ${formatShare(active / total)} of all`],
-    ["Experts", formatExact(perLayer), `per layer in ${plural(layers, "layer")}; ${used}${shared}`],
-  ];
-}
-
-function biasRow({ parameters: { biases, weights } }: Report): Row {
-  if (biases === 0) return ["Biases", "none", "every parameter is a weight"];
-  return ["Biases", formatCount(biases), `${formatExact(biases)}; the other ${formatExact(weights)} are weights`];
-}
-
-function excludedRow({ reason, parameters, tensors, examples }: Report["parameters"]["excluded"][number]): Row {
-  const many = tensors > 1 ? `, ${formatExact(tensors)} tensors` : "";
-  return ["Not counted", formatCount(parameters), `${EXCLUSION_WORDS[reason]}${many}: ${safe(examples[0] ?? "")}`];
-}
-
-function shapeRows(model: Report["model"]): Row[] {
-  const { contextLength, slidingWindow, hiddenSize } = model;
-  const window = slidingWindow ? `; a window of ${formatExact(slidingWindow)} in its sliding layers` : "";
-  const shape = shapeWords(model);
-  return [
-    ...(contextLength ? [["Context", formatExact(contextLength), `tokens it was made for${window}`] as const] : []),
-    ...(hiddenSize && shape ? [["Width", formatExact(hiddenSize), shape] as const] : []),
-  ];
-}
-
-/** The numbers that people compare models by: heads, their groups and width, FFN width, vocabulary. */
-function shapeWords({ attentionHeads, kvHeads, headDim, feedForwardSize, vocabularySize }: Report["model"]): string {
-  const heads = one(attentionHeads);
-  const kv = one(kvHeads);
-  const ffn = one(feedForwardSize);
-  const groups = kv && kv !== heads ? ` (${formatExact(kv)} KV)` : "";
-  return [
-    heads && plural(heads, "head") + (headDim ? ` of ${formatExact(headDim)}` : "") + groups,
-    ffn && `FFN ${formatExact(ffn)}`,
-    vocabularySize && `vocabulary ${formatExact(vocabularySize)}`,
-  ]
-    .filter(Boolean)
-    .join(", ");
-}
-
-/** A fact that is the same in every layer; where layers differ, no one number says it. */
-function one(value: number | readonly number[] | null): number | undefined {
-  if (typeof value === "number") return value;
-  return value?.every((count) => count === value[0]) ? value[0] : undefined;
-}
-
-const EXCLUSION_WORDS = {
-  buffer: "not learned (integers, derived values)",
-  duplicate: "stored twice",
-  "quant-side": "scales of the quantization",
-  statistics: "statistics",
-} as const;
-
-/** Kinds that are no models: what they are for, in place of parameter counts. */
-const SPECIAL: Partial<Record<Report["model"]["kind"], (report: Report) => string>> = {
-  vocab: ({ model }) => `A tokenizer without a model: ${formatExact(model.vocabularySize ?? 0)} tokens, no tensors.`,
-  imatrix: ({ parameters }) => {
-    const tensors = parameters.excluded.find(({ reason }) => reason === "statistics")?.tensors ?? 0;
-    return (
-      `An importance matrix: statistics of ${plural(Math.ceil(tensors / 2), "weight matrix", "weight matrices")}, from which a ` +
-      "quantizer tells the weights that matter most. It holds no parameters."
-    );
-  },
-  "control-vector": ({ parameters, layers }) =>
-    `A control vector: one direction for each of ${plural(layers.length, "layer")}, ${formatExact(parameters.total)} numbers in all. ` +
-    "Added to the layers' outputs, it steers what a model writes.",
-};
 
 function bucketLines(report: Report, style: Style): string[] {
   const { parameters, buckets, model } = report;
-  if (parameters.total === 0 || SPECIAL[model.kind]) return [];
+  // What an adapter changes says more than that its factors are none of the model's own parts.
+  if (parameters.total === 0 || kindWords(report) || model.kind === "adapter") return [];
   const shown = buckets.filter((bucket) => bucket.parameters > 0);
   const drawn = bars(
     shown.map((bucket) => bucket.parameters),
@@ -188,8 +96,59 @@ function bucketLines(report: Report, style: Style): string[] {
     style,
     { header: false, stretchMin: 28 },
   );
+  // From the last row up, so that the places of those above stay.
+  for (const [i, bucket] of [...shown.entries()].reverse()) {
+    const inside = partsLine(bucket, style);
+    if (inside) lines.splice(i + 1, 0, style.color.dim(inside));
+  }
   if (model.tiedEmbeddings) lines.push(style.color.dim(cut(TIED, style.width, "end", style.glyphs.ellipsis)));
   return [heading("Where the parameters are", style), ...lines];
+}
+
+/** Buckets whose parts people ask for by name, and how these are grouped and called in a line. */
+const NAMED_PARTS: Partial<Record<Bucket, readonly (readonly [name: string, parts: RegExp])[]>> = {
+  attention: [
+    ["Q", /^(?:cross\.)?q$/],
+    ["K", /^(?:cross\.)?k$/],
+    ["V", /^(?:cross\.)?v$/],
+    ["QKV fused", /^(?:visual_expert\.|fused_)?qkv/],
+    ["KV fused", /^kv$/],
+    ["latent Q", /^mla\.q/],
+    ["latent KV", /^mla\.(?:kv|k|v)/],
+    ["O", /^(?:cross\.)?o$|^mla\.o/],
+    ["gates", /gate$/],
+    ["indexer", /^indexer\./],
+    ["state space", /^ssm\./],
+    ["linear", /^linattn\./],
+    ["RWKV", /^rwkv\./],
+    ["convolution", /^shortconv\./],
+  ],
+  ffn: [
+    ["gate", /^gate$/],
+    ["up", /^up$/],
+    ["down", /^down$/],
+    ["gate+up fused", /^gate_up$/],
+  ],
+  expert: [
+    ["routed", /^routed/],
+    ["shared", /^shared/],
+    ["router", /^router/],
+    ["latent", /^latent/],
+  ],
+};
+
+/** `Q 537 M, K 134 M, V 134 M, O 537 M`; fused tensors are split where the model's sizes tell. */
+function partsLine(bucket: ReportBucket, style: Style): string | undefined {
+  const names = NAMED_PARTS[bucket.bucket];
+  if (!names) return undefined;
+  const sums = new Map<string, number>();
+  for (const { part, parameters } of splitParts(bucket)) {
+    const name = names.find(([, pattern]) => pattern.test(part))?.[0];
+    if (name && parameters > 0) sums.set(name, (sums.get(name) ?? 0) + parameters);
+  }
+  if (sums.size < 2) return undefined;
+  const words = names.flatMap(([name]) => (sums.has(name) ? `${name} ${formatCount(sums.get(name) ?? 0)}` : []));
+  return cut(`    ${words.join(", ")}`, style.width, "end", style.glyphs.ellipsis);
 }
 
 const TIED = "  head        none of its own: the embedding table is used again (tied)";
@@ -217,7 +176,7 @@ function bucketNote({ bucket, parts, parameters }: ReportBucket, style: Style): 
 
 function layerLines(report: Report, style: Style): string[] {
   const { layerGroups, layers, parameters } = report;
-  if (layers.length === 0 || SPECIAL[report.model.kind]) return [];
+  if (layers.length === 0 || kindWords(report) || report.adapter) return [];
   const stacks = [...new Set(layers.map((layer) => layer.stack))];
   const counts = stacks.map(
     (stack) => `${layers.filter((layer) => layer.stack === stack).length}${stacks.length > 1 ? ` ${safe(stack)}` : ""}`,
@@ -254,7 +213,11 @@ function layerLines(report: Report, style: Style): string[] {
     parameters.outsideLayers > 0
       ? `${formatCount(parameters.outsideLayers)} parameters stand outside of them`
       : undefined;
-  return [heading(`Layers: ${counts.join(", ")}`, style, outside), ...lines];
+  return [
+    heading(`Layers: ${counts.join(", ")}`, style, outside),
+    ...patternLines(report.layerPatterns.slice(0, PATTERNS_SHOWN), stacks.length > 1, style),
+    ...lines,
+  ];
 }
 
 function mainBuckets({ buckets }: LayerGroup["layer"]): string {
@@ -273,6 +236,7 @@ function storageLines(report: Report, style: Style): string[] {
   return [
     heading("How they are stored", style),
     ...wrap(labelLine(report), style.width - 2).map((line) => `  ${line}`),
+    ...schemeTable(report, style),
     ...typeTable(report, style, TYPES_SHOWN),
     ...(more > 0 ? [style.color.dim(`  and ${more} more types`)] : []),
   ];

@@ -1,10 +1,19 @@
 /** Pieces that several views share: the title, section heads, findings, ranges. */
-import { formatBytes, formatExact, KIND_WORDS, type Layer, type Report } from "@checkpoint-inspect/analysis";
+import {
+  formatBytes,
+  formatExact,
+  KIND_WORDS,
+  type Layer,
+  type LayerPattern,
+  type Report,
+} from "@checkpoint-inspect/analysis";
 import type { Finding } from "@checkpoint-inspect/parser";
 
 import type { Style } from "../terminal.ts";
 import { severityColor } from "./palette.ts";
 import { cut, safe, width, wrap } from "./text.ts";
+
+export { formatRanges } from "@checkpoint-inspect/analysis";
 
 /** The file and what kind of thing it is; what it says of itself; whether it could be read to its end. */
 export function title(report: Report, style: Style): string[] {
@@ -14,7 +23,8 @@ export function title(report: Report, style: Style): string[] {
     experts ? "mixture of experts" : "dense",
     model.mixer === "attention" ? undefined : (model.mixer ?? undefined),
   ].filter((trait) => trait !== undefined);
-  const kind = [KIND_WORDS[model.kind], ...(model.kind === "llm" ? traits : [])].join(", ");
+  const kindWords = report.adapter ? `${report.adapter.method} adapter` : KIND_WORDS[model.kind];
+  const kind = [kindWords, ...(model.kind === "llm" ? traits : [])].join(", ");
   const parts = source.parts.length;
   const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
   const facts = [
@@ -80,41 +90,6 @@ export function countFindings(findings: readonly Finding[]): string {
   }).join(", ");
 }
 
-/** From so many evenly spaced ranges on, the first two and the last say it all. */
-const EVEN_RUN = 4;
-
-/** `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9"; evenly spaced ones in short: "3, 7 … 47". */
-export function formatRanges(ranges: readonly (readonly [number, number])[], ellipsis = "\u2026"): string {
-  const one = ([first, last]: readonly [number, number]) => (first === last ? `${first}` : `${first}-${last}`);
-  const words: string[] = [];
-  for (let i = 0; i < ranges.length; ) {
-    const run = evenRun(ranges, i);
-    const [first, second, last] = [ranges[i], ranges[i + 1], ranges[i + run - 1]];
-    if (run >= EVEN_RUN && first && second && last) {
-      words.push(`${one(first)}, ${one(second)} ${ellipsis} ${one(last)}`);
-      i += run;
-    } else if (first) {
-      words.push(one(first));
-      i++;
-    }
-  }
-  return words.join(", ");
-}
-
-/** How many ranges from `start` on are as long as it and stand at one distance. */
-function evenRun(ranges: readonly (readonly [number, number])[], start: number): number {
-  const [first, second] = [ranges[start], ranges[start + 1]];
-  if (!first || !second) return 1;
-  const step = second[0] - first[0];
-  const length = first[1] - first[0];
-  let end = start + 1;
-  for (let range = ranges[end]; range; range = ranges[++end]) {
-    const before = ranges[end - 1] as readonly [number, number];
-    if (range[0] - before[0] !== step || range[1] - range[0] !== length) break;
-  }
-  return end - start;
-}
-
 /** The storage types of a layer, most bytes first. */
 export function typesByBytes({ types }: Layer): string {
   return Object.entries(types)
@@ -126,4 +101,15 @@ export function typesByBytes({ types }: Layer): string {
 /** "1 layer", "3 layers". */
 export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${formatExact(count)} ${count === 1 ? noun : many}`;
+}
+
+/**
+ * The sentences on a checkpoint's layers, each with a mark of its own.
+ * @param named whether they say which stack they are about
+ */
+export function patternLines(patterns: readonly LayerPattern[], named: boolean, style: Style): string[] {
+  return patterns.flatMap(({ words, stack }) => {
+    const text = named ? `${safe(stack)}: ${safe(words)}` : safe(words);
+    return wrap(text, style.width - 4).map((line, i) => `  ${i === 0 ? style.glyphs.dot : " "} ${line}`);
+  });
 }

@@ -7,6 +7,7 @@ import {
   formatShare,
   perplexityDelta,
   type Report,
+  type SchemeCount,
   type TypeCount,
   typeWords,
 } from "@checkpoint-inspect/analysis";
@@ -59,6 +60,27 @@ function labelWords({ quantization }: Report): string {
 function same(a: string, b: string): boolean {
   const plain = (label: string) => label.toLowerCase().replace(/[^a-z0-9]/g, "");
   return plain(a) === plain(b);
+}
+
+/** Packed safetensors: each scheme with what its modules hold; nothing where no weight is packed. */
+export function schemeTable({ quantization: { schemes } }: Report, style: Style): string[] {
+  if (schemes.length === 0) return [];
+  return table<SchemeCount>(
+    schemes,
+    [
+      { title: "packed as", cell: ({ words }) => safe(words), stretch: true },
+      { title: "modules", cell: ({ modules }) => formatExact(modules), align: "right", optional: 1 },
+      { title: "params", cell: ({ parameters }) => formatCount(parameters), align: "right" },
+      { title: "bytes", cell: ({ bytes }) => formatBytes(bytes), align: "right" },
+      {
+        title: "bits",
+        cell: ({ bitsPerWeight }) => (bitsPerWeight === null ? "?" : bitsPerWeight.toFixed(2)),
+        align: "right",
+      },
+    ],
+    style,
+    { stretchMin: 24 },
+  );
 }
 
 export function typeTable(report: Report, style: Style, most: number): string[] {
@@ -116,6 +138,9 @@ export function quantView(report: Report, style: Style): string {
     cost && `perplexity ${formatDelta(cost.delta)} against F16 on ${cost.model} (${cost.source})`,
   ];
   for (const text of about) if (text) lines.push(...wrap(text, style.width).map((line) => style.color.dim(line)));
+  const schemes = schemeTable(report, style);
+  if (schemes.length > 0)
+    lines.push("", heading("How the weights are packed", style, "bits with their scales"), ...schemes);
   lines.push("", heading("Types by bytes", style), ...typeTable(report, style, Number.POSITIVE_INFINITY));
   const { bitsPerWeight, sixteenBitBytes, savingAgainst16Bit } = quantization;
   if (bitsPerWeight !== null && savingAgainst16Bit !== null) {
@@ -130,7 +155,7 @@ export function quantView(report: Report, style: Style): string {
     );
   }
   if (!parameters.logicalKnown) {
-    const note = "Packed words are counted as stored; bits per weight can't be told yet.";
+    const note = "A packing isn't known, or rows end in words that may not be full: bits per weight can't be told.";
     lines.push("", ...wrap(note, style.width).map((line) => style.color.yellow(line)));
   }
   return lines.join("\n");

@@ -27,9 +27,11 @@ export function tensorsView(rows: readonly PlacedTensor[], all: number, style: S
     { indent: 0, stretchMin: 44 },
   );
   const sum = rows.reduce((total, { tensor }) => total + tensor.elements, 0);
+  const counted = rows.reduce((total, { parameters }) => total + parameters, 0);
   const bytes = rows.reduce((total, { tensor }) => total + tensor.sizeBytes, 0);
   const which = rows.length === all ? plural(all, "tensor") : `${formatExact(rows.length)} of ${plural(all, "tensor")}`;
-  const footer = `${which}, ${formatExact(sum)} elements, ${formatBytes(bytes)}`;
+  const parameters = counted === sum ? "" : `, ${formatExact(counted)} parameters`;
+  const footer = `${which}, ${formatExact(sum)} elements${parameters}, ${formatBytes(bytes)}`;
   return [...lines, ...wrap(footer, style.width).map((line) => style.color.dim(line))].join("\n");
 }
 

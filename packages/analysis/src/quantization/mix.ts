@@ -4,18 +4,23 @@
  *
  * Bits per weight = 8 * (bytes of counted tensors and of their quantization side tensors) / parameters.
  */
-import { type Checkpoint, fileTypeLabel, type JsonObject, labelFromFileName } from "@checkpoint-inspect/parser";
+import { type Checkpoint, fileTypeLabel, labelFromFileName } from "@checkpoint-inspect/parser";
 
-import type { PlacedTensor } from "../anatomy.ts";
 import { metadataValue } from "../facts.ts";
+import type { PlacedTensor } from "../place.ts";
+import type { Packing, SchemeUse } from "./packing.ts";
+import { quantConfig } from "./quant-config.ts";
 
 export interface TypeCount {
   readonly type: string;
   tensors: number;
-  /** Elements of the counted tensors of this type; 0 for a type that only side tensors and buffers have. */
+  /** Logical elements of the counted tensors of this type; 0 for a type that only side tensors and buffers have. */
   parameters: number;
   bytes: number;
-  /** 8 * bytes / elements over all its tensors: for packed words the bits of a word; null for a type of unknown size. */
+  /**
+   * 8 * bytes / parameters over its counted tensors (bits of a packed weight in its container), else over the elements of all of
+   * them; null for a type of unknown size.
+   */
   readonly bitsPerWeight: number | null;
   /** Of all tensor bytes. */
   share: number;
@@ -40,6 +45,13 @@ export interface QuantMix {
   /** 1 - bytes / sixteenBitBytes; negative when the file is larger. null where bitsPerWeight is. */
   readonly savingAgainst16Bit: number | null;
   readonly types: readonly TypeCount[];
+  /** Schemes of packed safetensors, most bytes first. */
+  readonly schemes: readonly SchemeCount[];
+}
+
+/** Modules packed in one way, with their scales: bits per weight is what one of their weights takes in all. */
+export interface SchemeCount extends Readonly<SchemeUse> {
+  readonly bitsPerWeight: number | null;
 }
 
 /** How the parser writes a type id that no table knows. */
@@ -48,31 +60,44 @@ const UNKNOWN_TYPE = /^type \d+$/;
 /** Collects tensors one by one; `mix` closes the account. */
 export function mixCollector(): {
   visit(placed: PlacedTensor): void;
-  mix(checkpoint: Checkpoint, total: number, known: boolean): QuantMix;
+  mix(checkpoint: Checkpoint, total: number, known: boolean, packing?: Packing): QuantMix;
 } {
-  const types = new Map<string, TypeCount & { elements: number }>();
+  const types = new Map<string, TypeCount & { elements: number; countedBytes: number }>();
   let weightBytes = 0;
   let allBytes = 0;
 
-  function visit({ tensor, excluded }: PlacedTensor): void {
+  function visit({ tensor, excluded, parameters }: PlacedTensor): void {
     let count = types.get(tensor.type);
     if (!count) {
-      count = { type: tensor.type, tensors: 0, parameters: 0, bytes: 0, bitsPerWeight: null, share: 0, elements: 0 };
+      const { type } = tensor;
+      count = {
+        type,
+        tensors: 0,
+        parameters: 0,
+        bytes: 0,
+        bitsPerWeight: null,
+        share: 0,
+        elements: 0,
+        countedBytes: 0,
+      };
       types.set(tensor.type, count);
     }
     count.tensors++;
     count.bytes += tensor.sizeBytes;
     count.elements += tensor.elements;
     allBytes += tensor.sizeBytes;
-    if (!excluded) count.parameters += tensor.elements;
+    count.parameters += parameters;
+    if (!excluded) count.countedBytes += tensor.sizeBytes;
     if (!excluded || excluded === "quant-side") weightBytes += tensor.sizeBytes;
   }
 
-  function mix(checkpoint: Checkpoint, total: number, known: boolean): QuantMix {
+  function mix(checkpoint: Checkpoint, total: number, known: boolean, packing?: Packing): QuantMix {
     const list: TypeCount[] = [...types.values()]
-      .map(({ elements, ...count }) => ({
+      .map(({ elements, countedBytes, ...count }) => ({
         ...count,
-        bitsPerWeight: elements > 0 && !UNKNOWN_TYPE.test(count.type) ? (8 * count.bytes) / elements : null,
+        bitsPerWeight: UNKNOWN_TYPE.test(count.type)
+          ? null
+          : (ratio(8 * countedBytes, count.parameters) ?? ratio(8 * count.bytes, elements)),
         share: allBytes > 0 ? count.bytes / allBytes : 0,
       }))
       .sort((a, b) => b.bytes - a.bytes || (a.type < b.type ? -1 : 1));
@@ -90,10 +115,15 @@ export function mixCollector(): {
       sixteenBitBytes: 2 * total,
       savingAgainst16Bit: measurable ? 1 - weightBytes / (2 * total) : null,
       types: list,
+      schemes: (packing?.uses ?? []).map((use) => ({ ...use, bitsPerWeight: ratio(8 * use.bytes, use.parameters) })),
     };
   }
 
   return { visit, mix };
+}
+
+function ratio(a: number, b: number): number | null {
+  return b > 0 ? a / b : null;
 }
 
 function declaredLabel(checkpoint: Checkpoint): Pick<QuantMix, "declared" | "declaredGuessed" | "declaredType"> {
@@ -107,23 +137,11 @@ function declaredLabel(checkpoint: Checkpoint): Pick<QuantMix, "declared" | "dec
       declaredType: null,
     };
   }
-  const json = checkpoint.config?.json ?? {};
-  const method = quantizationMethod(json);
-  const dtype = json.torch_dtype ?? json.dtype;
-  const words = [method, typeof dtype === "string" ? dtype.replace(/^torch\./, "") : undefined].filter(
-    (word) => word !== undefined,
-  );
+  const { method, block, root } = quantConfig(checkpoint);
+  const dtype = root.torch_dtype ?? root.dtype;
+  const words = [
+    method && (typeof block.bits === "number" ? `${method} ${block.bits}-bit` : method),
+    typeof dtype === "string" ? dtype.replace(/^torch\./, "") : undefined,
+  ].filter((word) => word !== undefined);
   return { declared: words.length > 0 ? words.join(", ") : null, declaredGuessed: false, declaredType: null };
-}
-
-/** The quantization that config.json announces: `quant_method`, or `mlx` for the block that MLX writes. */
-function quantizationMethod(json: JsonObject): string | undefined {
-  for (const key of ["quantization_config", "quantization"]) {
-    const block = json[key];
-    if (typeof block !== "object" || block === null || Array.isArray(block)) continue;
-    const { quant_method: method, bits } = block as Record<string, unknown>;
-    const name = typeof method === "string" ? method : key === "quantization" ? "mlx" : undefined;
-    if (name) return typeof bits === "number" ? `${name} ${bits}-bit` : name;
-  }
-  return undefined;
 }

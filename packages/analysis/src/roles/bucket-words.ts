@@ -63,6 +63,9 @@ const PART_WORDS = {
   v: "value: what a token hands over when found",
   o: "output: brings the heads together again",
   qkv: "query, key and value in one matrix",
+  kv: "key and value in one matrix",
+  fused_qkv_mlp: "query, key, value and the FFN's way up in one matrix",
+  fused_o_down: "attention's output and the FFN's way down in one matrix",
   q_norm: "steadies the queries",
   k_norm: "steadies the keys",
   sink: "a score that a head may spend on no token",
@@ -141,17 +144,18 @@ const PART_WORDS = {
 } as const satisfies Readonly<Record<string, string>>;
 
 const BY_PART: ReadonlyMap<string, string> = new Map(Object.entries(PART_WORDS));
-const BUCKET_PREFIXES: ReadonlySet<string> = new Set(BUCKETS);
+// `block.` marks a next-token-prediction block that stands in the list of text layers.
+const WRAPPING: ReadonlySet<string> = new Set([...BUCKETS, "block"]);
 
 /**
  * One plain line on what a part does, or undefined where there is none. A part inside a tower or MTP block
- * (`attention.q`) is described as the part alone.
+ * (`attention.q`, `block.attention.q`) is described as the part alone.
  */
 export function partWords(part: string): string | undefined {
   const words = BY_PART.get(part);
   if (words) return words;
   const dot = part.indexOf(".");
   if (dot < 0) return undefined;
-  if (BUCKET_PREFIXES.has(part.slice(0, dot))) return partWords(part.slice(dot + 1));
+  if (WRAPPING.has(part.slice(0, dot))) return partWords(part.slice(dot + 1));
   return BY_PART.get(part.slice(0, dot + 1));
 }

@@ -1,6 +1,7 @@
 /**
  * Says what a tensor of a GGUF file is, from its name. The name tables decide; regular expressions only see names that
- * the tables don't hold. Shape never decides.
+ * the tables don't hold, and what these don't know is read as a Hugging Face name: GGUF files of diffusion models keep
+ * the names of the files that they were made from. Shape never decides.
  *
  * Each kind of name is worked out once and kept by its pattern (the first two numbers replaced), so that the blocks of
  * a model after the first cost one lookup a tensor.
@@ -13,6 +14,7 @@ import {
   type NameOverride,
   SCALE_WEIGHTS,
 } from "./gguf-names.ts";
+import { hfClassifier } from "./hf-classifier.ts";
 import type { Bucket, Classifier, Role, RoleFacts, Stack } from "./role.ts";
 
 /** What the tables say of a base name. */
@@ -181,7 +183,7 @@ function entryOf(key: string, architecture: string | undefined): Entry {
       ...place(base, from),
       ...(foreign && { bucket, part: FOREIGN_PARTS[foreign] ?? foreign }),
       ...(notABias !== undefined && { part: notABias }),
-      bias: suffix === "bias" && notABias === undefined && !foreign && from.part !== "unknown",
+      bias: suffix === "bias" && notABias === undefined && !foreign,
       inBlock: !foreign && base.startsWith("blk.{}"),
       buffer: BUFFER_NAMES.includes(base),
       expertAt: /^blk\.\{\}\.ffn_\w+\.\{\}$/.test(base) ? 1 : undefined,
@@ -201,22 +203,28 @@ function entryOf(key: string, architecture: string | undefined): Entry {
 /**
  * A classifier for the tensors of one GGUF checkpoint.
  *
- * Every name has a role; one that neither tables nor rules know is `other` with part `unknown`. It never throws.
- * Blocks at or above `facts.textLayers` are MTP: their part keeps bucket and part of the inner tensor
- * (`attention.q`, `expert.routed.up`), their layers count from 0.
+ * Every name has a role; one that neither tables nor rules know, be it as a Hugging Face name, is `other` with part
+ * `unknown`. It never throws. Blocks at or above `facts.textLayers` are MTP: their part keeps bucket and part of the inner
+ * tensor (`block.attention.q`, `block.expert.routed.up`), their layers count from 0.
  */
 export function ggufClassifier(facts: RoleFacts): Classifier {
   const entries = new Map<string, Entry>();
   const textLayers = facts.textLayers ?? Number.POSITIVE_INFINITY;
   const found: Numbers = { count: 0, start0: 0, end0: 0, start1: 0, end1: 0 };
+  let foreign: Classifier | undefined;
 
-  return ({ name }) => {
+  return (tensor) => {
+    const { name } = tensor;
     findNumbers(name, found);
     const key = patternOf(name, found);
     let entry = entries.get(key);
     if (!entry) {
       entry = entryOf(key, facts.architecture);
       entries.set(key, entry);
+    }
+    if (entry.part === "unknown") {
+      foreign ??= hfClassifier(facts);
+      return foreign(tensor);
     }
     if (entry.variants.length > 0) entry = variantOf(entry, name.slice(0, found.end0));
     return roleOf(entry, name);
@@ -248,7 +256,7 @@ export function ggufClassifier(facts: RoleFacts): Classifier {
     if (entry.inBlock && layer !== undefined && layer >= textLayers) {
       layer -= textLayers;
       stack = "mtp";
-      if (bucket !== "mtp") part = `${bucket}.${part}`;
+      if (bucket !== "mtp") part = `block.${bucket}.${part}`;
       bucket = "mtp";
     }
     if (entry.sidePart !== undefined && isSide(name)) {

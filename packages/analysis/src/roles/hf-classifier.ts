@@ -45,7 +45,7 @@ function planOf(parts: NameParts): Plan {
   if (isTextBlock) {
     let asMtp: Verdict | undefined = isAside || verdict.buffer ? verdict : undefined;
     aboveText = () => {
-      asMtp ??= mtpVerdict(parts, parts.innerAt);
+      asMtp ??= mtpVerdict(parts, parts.innerAt, "block.");
       return asMtp;
     };
   }

@@ -65,6 +65,12 @@ export function takeApart(raw: string, facts: RoleFacts): NameParts {
   return { raw, segments, rawAt, layerAt, expertAt, innerAt, facts, asked: false };
 }
 
+/** The word before the layer's number, or the layer's own where it has none (`mid_block`); empty outside the layers. */
+export function layerList({ segments, layerAt, innerAt }: NameParts): string {
+  if (innerAt === 0) return "";
+  return segments[layerAt < 0 ? innerAt - 1 : layerAt - 1] ?? "";
+}
+
 /** Whether `sibling` stands where the last `cut` segments of the name stand. */
 export function hasSibling(parts: NameParts, cut: number, sibling: string): boolean {
   const segments = parts.raw.split(".");

@@ -2,7 +2,7 @@
  * Where a Hugging Face tensor stands: text, tower, projector or MTP block, and in which stack of layers.
  * Towers and projectors are known by a segment, never by a whole prefix, for one model occurs under several.
  */
-import type { NameParts } from "./hf-name.ts";
+import { layerList, type NameParts } from "./hf-name.ts";
 import {
   AUDIO_ENCODER_ARCHITECTURES,
   MTP_LEAVES,
@@ -12,6 +12,7 @@ import {
   SINGLE_LAYERS,
   STACK_NAMES,
   TOWER_EXITS,
+  TOWER_STACKS,
   TOWERS,
 } from "./hf-rules-names.ts";
 import type { Stack } from "./role.ts";
@@ -35,7 +36,8 @@ export function locate(parts: NameParts): Place {
     if (innerAt === 0 && TOWER_EXITS.has(segments[inner] ?? "")) {
       return { kind: "projector", stack: "projector", pathAt: inner };
     }
-    return { kind, stack: kind, pathAt: inner };
+    const list = outer.map((segment) => TOWER_STACKS.get(segment)).find((name) => name !== undefined);
+    return { kind, stack: list && innerAt > 0 ? `${kind}.${list}` : kind, pathAt: inner };
   }
   const coder = outer.findIndex(
     (segment, i) => (segment === "encoder" || segment === "decoder") && (i === 0 || segments[i - 1] === "model"),
@@ -52,7 +54,7 @@ export function locate(parts: NameParts): Place {
 
   const named = outer.map((segment) => STACK_NAMES.get(segment)).find((stack) => stack !== undefined);
   if (named) return { kind: "text", stack: named, pathAt: 0 };
-  const list = innerAt === 0 ? "" : (segments[layerAt < 0 ? innerAt - 1 : layerAt - 1] ?? "");
+  const list = layerList(parts);
   // `encoder.layer.3` is a BERT; an encoder beside a decoder writes `encoder.layers.3` or `encoder.block.3`.
   const isCoder = coder >= 0 && coder + 1 < segments.length - (layerAt < 0 ? 1 : 0) && list !== "layer";
   const prefix = isCoder ? (segments[coder] ?? "") : "";

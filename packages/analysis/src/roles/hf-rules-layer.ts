@@ -186,8 +186,8 @@ const NORMS: readonly HfRuleTable[] = [
     ["modulation|img_mod|txt_mod|adaLN_modulation|scale_shift_table", "modulation"],
     ["modulation|img_mod|txt_mod.lin", "modulation"],
   ]),
-  // DiT keeps its time and class embedders inside the norm that they steer.
   table("embedding", [
+    // DiT keeps its class embedder inside the norm that it steers.
     ["norm1.emb embedding_table", "class"],
     ["norm1.emb *", "conditioning"],
     // Chroma's guidance layers are the only ones with these two on their own.
@@ -201,9 +201,8 @@ const NORMS: readonly HfRuleTable[] = [
     // BERT: the norm after each sub-layer.
     ["crossattention.output.LayerNorm", "cross_attn"],
     ["attention.output.LayerNorm|layer_norm", "attn_post"],
-    ["attention.LayerNorm", "attn_post"],
     ["output_query|output.LayerNorm|layer_norm", "ffn_post"],
-    ["full_layer_layer_norm|output_layer_norm", "ffn_post"],
+    ["output_layer_norm", "ffn_post"],
     ["sa_layer_norm", "attn_post"],
 
     // gpt-oss' own files put the norm inside the module that it precedes.
@@ -287,9 +286,9 @@ const ATTENTION: readonly HfRuleTable[] = [
     ["self_attn|attention.projection|projection_layer", "o"],
     ["attention.output.dense|o", "o"],
     ["attention.output", "o"],
-    // Inkling scores relative positions with a projection of their own; the differential transformer's lambdas.
-    ["rel_logits_proj.proj", "rel_logits"],
-    ["self_attn|attn.r_proj|wr_du", "rel_logits"],
+    // Inkling turns relative positions into scores with a projection of its own.
+    ["self_attn|attn.wr_du", "rel_logits"],
+    // The differential transformer's.
     ["self_attn.lambda_*", "lambda"],
     // The conformer of Gemma 3n: `attention.attn.q_proj`, `attention.post`.
     ["attention.post", "o"],
@@ -319,8 +318,6 @@ const FFN: readonly HfRuleTable[] = [
     // Qwen-1: w1 = UP, w2 = GATE, told by the `c_proj` beside them.
     ["mlp.w1", "up", { sibling: "c_proj.weight" }],
     ["mlp.w2", "gate", { sibling: "c_proj.weight" }],
-    // ChatGLM fuses gate and up under GPT-NeoX' name for up.
-    ["mlp.dense_h_to_4h", "gate_up", { architectures: ["chatglm"] }],
     // Jais: c_fc2 is the gate of its SwiGLU.
     ["mlp.c_fc2", "gate"],
     // NeoBERT: w12 fused, w3 = DOWN.
@@ -331,9 +328,6 @@ const FFN: readonly HfRuleTable[] = [
     ["gate_proj|linear_gate|wi_0|proj_up_gate|w1", "gate"],
     ["up_proj|c_fc|fc_in|fc1|linear_fc1|lin1|dense_h_to_4h|wi|wi_1|w3|proj_up|intermediate_dense", "up"],
     ["intermediate|intermediate_query.dense", "up"],
-    // SANA's feed-forward of convolutions: widen, mix, narrow.
-    ["ff.conv_inverted", "up"],
-    ["ff.conv_depth|conv_point", "down"],
     // Lumina counts its SwiGLU as Llama does (1 gate, 2 down, 3 up); AuraFlow: 1 gate, 2 up.
     ["feed_forward|ff|ff_context.linear_1", "gate"],
     ["feed_forward.linear_2", "down"],

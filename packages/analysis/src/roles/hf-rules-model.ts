@@ -149,6 +149,23 @@ export const MODEL_TABLES: readonly HfRuleTable[] = [
   ...REST,
 ];
 
+/** Projectors whose last segment says too little, asked with the whole name. Otherwise that segment is the part. */
+export const PROJECTOR_TABLES: readonly HfRuleTable[] = [
+  table("projector", [
+    // Mistral's own files.
+    ["^pre_mm_projector_norm", "norm"],
+    ["^patch_merger.merging_layer", "patch_merger"],
+    // MiniCPM-V, Qwen-VL.
+    ["^resampler.attn.in_proj", "resampler.qkv"],
+    ["^resampler.query", "resampler.query"],
+    ["attn_pool.in_proj", "attn_pool"],
+    // Phi-3-Vision; Phi-4's two halves say in their names which they are.
+    ["vision_embed_tokens.img_projection", "img_projection"],
+    // LLaVA's own files; the port calls the same vector by its name.
+    ["image_newline", "special_token", { sibling: "mm_projector.0.weight" }],
+  ]),
+];
+
 /** Asked before the rules above for tensors of a vision or audio tower, whose path begins after the tower's name. */
 export const TOWER_TABLES: readonly HfRuleTable[] = [
   table("position", [["pos_emb.position_embeddings", "learned"]]),

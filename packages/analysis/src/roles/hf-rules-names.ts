@@ -175,6 +175,19 @@ export const TOWERS: ReadonlyMap<string, "vision" | "audio"> = new Map([
   ["code2wav", "audio"],
 ]);
 
+/** Second lists of layers inside a tower: they are stacks of their own, or their layers would fall on the first list's. */
+export const TOWER_STACKS: ReadonlyMap<string, string> = new Map([
+  // Mllama: local layers for each tile, then global ones.
+  ["global_transformer", "global"],
+  // DeepSeek-OCR and DeepSeek-VL: a SAM encoder beside the CLIP or SigLIP one.
+  ["sam_model", "sam"],
+  ["vision_tower_high", "high"],
+  ["high_res_vision_model", "high"],
+  // Qwen Omni's speech decoder: the speaker's encoder and the vocoder beside the transformer.
+  ["spk_encoder", "speaker"],
+  ["code2wav_bigvgan_model", "vocoder"],
+]);
+
 /** First segments after a tower's name that leave it for the text's width: projectors without a module of their own. */
 export const TOWER_EXITS: ReadonlySet<string> = new Set([
   "proj",

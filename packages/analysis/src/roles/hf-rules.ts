@@ -23,8 +23,12 @@ export interface HfRuleOptions {
   readonly buffer?: true;
   /** A tensor that must stand beside this one, named from the parent of the path's last segment. */
   readonly sibling?: string;
+  /** A tensor that the checkpoint must hold, by its whole name: it tells apart two files of one model. */
+  readonly having?: string;
   /** `model_type`s to which the rule is confined, where one name means two things. */
   readonly architectures?: readonly string[];
+  /** Lists of layers to which the rule is confined: the word before the layer's number. */
+  readonly lists?: readonly string[];
 }
 
 /** `[match, part, options]`; `{leaf}` in `part` stands for the last segment of the path. */

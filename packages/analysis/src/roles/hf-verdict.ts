@@ -2,10 +2,11 @@
  * What a Hugging Face tensor is, from its name taken apart: the order in which the rule tables of `hf-rules*.ts` are asked.
  */
 import { type CompiledRule, candidates, compileTables, matches, type RuleSet, ruleSet } from "./hf-match.ts";
-import { askSibling, cutEnding, hasSibling, isNumber, MAX_SEGMENTS, type NameParts } from "./hf-name.ts";
+import { askSibling, cutEnding, hasSibling, isNumber, layerList, MAX_SEGMENTS, type NameParts } from "./hf-name.ts";
 import type { Place } from "./hf-place.ts";
+import { FAMILY_BIAS_TABLES, FAMILY_LAYER_TABLES, FAMILY_TOWER_TABLES } from "./hf-rules-families.ts";
 import { BIAS_TABLES, LAYER_TABLES } from "./hf-rules-layer.ts";
-import { MODEL_TABLES, TOWER_TABLES } from "./hf-rules-model.ts";
+import { MODEL_TABLES, PROJECTOR_TABLES, TOWER_TABLES } from "./hf-rules-model.ts";
 import { LORA_ALPHA_SIBLINGS, LORA_PREFIXES, LORA_WORDS, MTP_LEAVES, QUANT_SIDE, TOWERS } from "./hf-rules-names.ts";
 import type { Bucket } from "./role.ts";
 
@@ -14,6 +15,7 @@ interface Rules {
   readonly layer: RuleSet;
   readonly model: RuleSet;
   readonly tower: RuleSet;
+  readonly projector: RuleSet;
   /** The layer rules that name buffers, for those may stand anywhere. */
   readonly buffers: RuleSet;
 }
@@ -22,12 +24,13 @@ let compiled: Rules | undefined;
 
 function rules(): Rules {
   if (compiled) return compiled;
-  const layer = compileTables(LAYER_TABLES);
+  const layer = compileTables([...FAMILY_LAYER_TABLES, ...LAYER_TABLES]);
   compiled = {
-    bias: compileTables(BIAS_TABLES),
+    bias: compileTables([...FAMILY_BIAS_TABLES, ...BIAS_TABLES]),
     layer,
     model: compileTables(MODEL_TABLES),
-    tower: compileTables(TOWER_TABLES),
+    tower: compileTables([...FAMILY_TOWER_TABLES, ...TOWER_TABLES]),
+    projector: compileTables(PROJECTOR_TABLES),
     buffers: ruleSet(layer.all.filter((rule) => rule.options.buffer)),
   };
   return compiled;
@@ -52,8 +55,10 @@ function ask(set: RuleSet, paths: readonly (readonly string[])[], parts: NamePar
     set,
     paths.map((path) => path.at(-1) ?? ""),
   )) {
-    const { architectures, sibling } = rule.options;
+    const { architectures, having, lists, sibling } = rule.options;
     if (architectures && !architectures.includes(parts.facts.architecture ?? "")) continue;
+    if (lists && !lists.includes(layerList(parts))) continue;
+    if (having && !parts.facts.has(having)) continue;
     const path = paths.findLast((candidate) => matches(rule.selector, candidate));
     if (path && (!sibling || askSibling(parts, cut + 1, sibling))) return { rule, path };
   }
@@ -94,7 +99,7 @@ function loraPart(segments: readonly string[]): string | undefined {
     if (part) return part;
     // Older diffusers adapters: `to_q_lora.down`, `to_q.lora.down`. RWKV-7's `w_lora.lora.0` is followed by a number.
     const next = segments[i + 1];
-    if (/(^|_)lora$/.test(segment) && (next === "up" || next === "down")) return `lora.lora_${next}`;
+    if (/(^|_)lora(_linear_layer)?$/.test(segment) && (next === "up" || next === "down")) return `lora.lora_${next}`;
   }
   return undefined;
 }
@@ -131,14 +136,19 @@ function sidePart(parts: NameParts): string | undefined {
 
 // --- places ----------------------------------------------------------------------------------------------------
 
-/** A projector keeps the name of its module; a Q-Former's layers keep their inner roles. */
+/**
+ * A projector keeps the name of its module. The layers of a Q-Former are a small BERT, with the buckets and parts of one;
+ * their stack keeps them apart from the text's. Layers of other projectors keep their roles inside the projector.
+ */
 function projectorVerdict(parts: NameParts, place: Place): Verdict {
   const { segments, innerAt } = parts;
-  const inner = segments.slice(innerAt);
   if (innerAt > 0) {
-    const found = judge(inner, [rules().layer], parts);
+    const found = judge(segments.slice(innerAt), [rules().layer], parts);
+    if (found && segments.slice(0, innerAt).includes("qformer")) return found;
     if (found) return { ...found, bucket: "projector", part: innerPart(found) };
   }
+  const named = judge(segments, [rules().projector], parts);
+  if (named) return named;
   const buffer = judge(segments.slice(place.pathAt), [rules().buffers], parts);
   if (buffer) return { ...buffer, bucket: "projector", part: innerPart(buffer) };
   const end = cutEnding(segments.slice(place.pathAt));
@@ -168,8 +178,11 @@ function towerVerdict(parts: NameParts, place: Place, bucket: "vision" | "audio"
   return { bucket, part: "other.unknown", bias: end.bias, buffer: false };
 }
 
-/** Inside an MTP block: its own tensors by name, the rest by the role that they'd have in a layer. */
-export function mtpVerdict(parts: NameParts, pathAt: number): Verdict {
+/**
+ * Inside an MTP block: its own tensors by name, the rest by the role that they'd have in a layer. A block in the text's
+ * own list says so (`block.attention.q`); one under a prefix of its own doesn't need to.
+ */
+export function mtpVerdict(parts: NameParts, pathAt: number, prefix: "" | "block." = ""): Verdict {
   const isLayered = parts.innerAt > 0;
   const path = parts.segments.slice(Math.max(parts.innerAt, pathAt));
   const end = cutEnding(path);
@@ -177,7 +190,7 @@ export function mtpVerdict(parts: NameParts, pathAt: number): Verdict {
   const leaf = own[0] ?? "";
   const isOwn = MTP_LEAVES.has(leaf) || (!isLayered && own.length === 1);
   const found = isOwn ? undefined : judge(path, [rules().layer], parts);
-  if (found) return { ...found, bucket: "mtp", part: innerPart(found) };
+  if (found) return { ...found, bucket: "mtp", part: prefix + innerPart(found) };
   const part = !isLayered && leaf.includes("norm") ? "norm" : own.join(".");
   return { bucket: "mtp", part: part || "block", bias: end.bias, buffer: false };
 }

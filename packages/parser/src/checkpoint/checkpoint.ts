@@ -5,6 +5,7 @@
  * reverse (`ne`, fastest dimension first); its adapter turns them round.
  */
 import type { CheckpointError, Finding } from "../errors.ts";
+import type { ReadOptions } from "../source/byte-source.ts";
 
 export type CheckpointFormat = "gguf" | "safetensors";
 
@@ -92,6 +93,27 @@ export interface ShardSet {
   readonly declaredTensors?: number;
 }
 
+/**
+ * One model of a pipeline: a sub-folder of a diffusers folder, with a config and files of its own. Its tensors stand side by
+ * side in `Checkpoint.tensors`, under names that begin with its own: `unet/conv_in.weight`.
+ */
+export interface Component {
+  /** Name of the sub-folder: `unet`. */
+  readonly name: string;
+  /** The class that loads it, as `model_index.json` says: `UNet2DConditionModel`. */
+  readonly className: string;
+  /** Where that class is from: `diffusers`, `transformers`, or the pipeline's own module. */
+  readonly library: string;
+  /** Its own `config.json`; `file` is relative to the pipeline's folder. */
+  readonly config?: ModelConfig;
+  /** Index into `Checkpoint.tensors`. */
+  readonly firstTensor: number;
+  readonly tensorCount: number;
+  /** Index into `Checkpoint.parts`. */
+  readonly firstPart: number;
+  readonly partCount: number;
+}
+
 export interface Checkpoint {
   readonly format: CheckpointFormat;
   /** What the user asked for, in short: a file name, or the folder's name. */
@@ -101,11 +123,25 @@ export interface Checkpoint {
   readonly parts: readonly Part[];
   readonly tensors: readonly Tensor[];
   readonly metadata: readonly MetadataEntry[];
+  /** `config.json`, or `model_index.json` of a pipeline. */
   readonly config?: ModelConfig;
+  /** `adapter_config.json`: what was trained, and on which base. */
+  readonly adapterConfig?: ModelConfig;
+  /** JSON files beside the weights, by name, sorted: some tell by being there what the weights are for (`modules.json`). */
+  readonly sidecars?: readonly string[];
+  /** The models of a pipeline, in the order that it lists them. Absent for anything else. */
+  readonly components?: readonly Component[];
   readonly shards?: ShardSet;
   readonly findings: readonly Finding[];
   /** Reading stopped here; what stands above was read before. */
   readonly error?: CheckpointError;
+  /**
+   * Bytes of a few small tensors, in the order asked for and in the file's byte order: values that a header lacks. Each part is
+   * opened once. Empty for a tensor whose data the file doesn't hold whole.
+   * @throws {RangeError} for a tensor above 4,096 bytes, or one of another checkpoint
+   * @throws {CheckpointError} `not-found` when a part is gone
+   */
+  readData(tensors: readonly Tensor[], options?: ReadOptions): Promise<Uint8Array[]>;
   /** Releases the files behind lazy arrays. Safe to call twice. */
   close(): Promise<void>;
 }

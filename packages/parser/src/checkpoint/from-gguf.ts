@@ -5,8 +5,10 @@ import type { CheckpointError, Finding } from "../errors.ts";
 import { addFinding, findingList, listedFindings } from "../findings.ts";
 import type { GgufFile } from "../gguf/read.ts";
 import { splitKeys } from "../gguf/shards.ts";
+import type { ByteSource } from "../source/byte-source.ts";
 import { quoted } from "../words.ts";
-import type { Checkpoint, MetadataEntry, Tensor } from "./checkpoint.ts";
+import type { Checkpoint, MetadataEntry, Part, Tensor } from "./checkpoint.ts";
+import { dataReader, noData } from "./read-data.ts";
 
 export interface GgufSet {
   readonly label: string;
@@ -18,6 +20,8 @@ export interface GgufSet {
   readonly findings?: readonly Finding[];
   /** Number of parts that names or keys claim. */
   readonly declaredParts?: number;
+  /** Opens one of `files` by its index, for `readData`; without it, no data can be read. */
+  readonly open?: (file: number) => Promise<ByteSource>;
   readonly close?: () => Promise<void>;
 }
 
@@ -43,16 +47,17 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
   const declared = splitKeys(first);
   const isSet = files.length > 1 || missing.length > 0;
   if (isSet) findings.push(...checkSet(set, tensors));
+  const parts: readonly Part[] = files.map((file) => ({
+    name: file.name,
+    sizeBytes: file.sizeBytes,
+    headerBytes: Math.min(file.dataOffset, file.sizeBytes),
+    tensorCount: file.tensors.length,
+  }));
   return {
     format: "gguf",
     label: set.label,
     container: `GGUF v${first.version}${first.byteOrder === "big" ? ", big-endian" : ""}`,
-    parts: files.map((file) => ({
-      name: file.name,
-      sizeBytes: file.sizeBytes,
-      headerBytes: Math.min(file.dataOffset, file.sizeBytes),
-      tensorCount: file.tensors.length,
-    })),
+    parts,
     tensors,
     metadata,
     ...(isSet && {
@@ -64,6 +69,7 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
     }),
     findings,
     ...(error && { error }),
+    readData: set.open ? dataReader(parts, set.open) : noData,
     close: set.close ?? (async () => {}),
   };
 }

@@ -5,8 +5,10 @@
 import type { CheckpointError, Finding } from "../errors.ts";
 import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
 import type { SafetensorsFile, SafetensorsIndex, SafetensorsTensor } from "../safetensors/types.ts";
+import type { ByteSource } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
 import type { Checkpoint, MetadataEntry, ModelConfig, Part, Tensor } from "./checkpoint.ts";
+import { dataReader, noData } from "./read-data.ts";
 
 export interface SafetensorsParts {
   readonly label: string;
@@ -18,6 +20,10 @@ export interface SafetensorsParts {
   /** How many files the set says it has; counted from the index, `files` and `missing` when absent. */
   readonly declaredParts?: number | undefined;
   readonly config?: ModelConfig | undefined;
+  readonly adapterConfig?: ModelConfig | undefined;
+  readonly sidecars?: readonly string[] | undefined;
+  /** Opens one of `files` by its name, for `readData`; without it, no data can be read. */
+  readonly open?: ((name: string) => Promise<ByteSource>) | undefined;
   readonly extraFindings?: readonly Finding[] | undefined;
   /** What ended the reading early, when something did. */
   readonly error?: CheckpointError | undefined;
@@ -25,7 +31,7 @@ export interface SafetensorsParts {
 
 /** The checkpoint that the files make together. A tensor that stands in two of them is counted once: the first. */
 export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
-  const { label, files, index, missing = [], config } = input;
+  const { label, files, index, missing = [], config, adapterConfig, sidecars = [], open } = input;
   const findings = findingList();
   // The first file of each tensor name.
   const holders = new Map<string, number>();
@@ -70,6 +76,8 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
     tensors,
     metadata,
     ...(config && { config }),
+    ...(adapterConfig && { adapterConfig }),
+    ...(sidecars.length > 0 && { sidecars }),
     ...(!alone && {
       shards: { declaredParts, missing, ...(index && { declaredTensors: index.weightMap.size }) },
     }),
@@ -80,6 +88,7 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
       ...listedFindings(findings),
     ],
     ...(error && { error }),
+    readData: open ? dataReader(parts, (part) => open((parts[part] as Part).name)) : noData,
     async close() {},
   };
 }

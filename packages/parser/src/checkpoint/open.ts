@@ -12,10 +12,12 @@ import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { readGgufSet } from "./read-gguf-set.ts";
+import { PIPELINE_INDEX, readPipeline } from "./read-pipeline.ts";
 import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-set.ts";
 
 /**
- * Opens a local checkpoint: a file, any part of a set, an index, or the folder that holds one.
+ * Opens a local checkpoint: a file, any part of a set, an index, or the folder that holds one. A diffusers folder is one
+ * checkpoint; a file inside it is that file alone.
  * @throws {CheckpointError} `not-found`, `bad-magic`, or what the reader says
  */
 export async function openCheckpoint(path: string, options: ReadOptions = {}): Promise<Checkpoint> {
@@ -29,7 +31,9 @@ export async function openCheckpoint(path: string, options: ReadOptions = {}): P
     return { ...(await openFileSet(localFolder(path), options)), label: basename(absolute) };
   }
   const checkpoint = await readFrom(localFolder(dirname(path)), basename(absolute), options);
-  return GENERIC_NAME.test(checkpoint.label) ? { ...checkpoint, label: basename(dirname(absolute)) } : checkpoint;
+  return checkpoint.components || GENERIC_NAME.test(checkpoint.label)
+    ? { ...checkpoint, label: basename(dirname(absolute)) }
+    : checkpoint;
 }
 
 /** Targets that people know from other tools. */
@@ -54,13 +58,45 @@ const GENERIC_NAME =
  */
 export async function openFileSet(files: FileSet, options: ReadOptions = {}): Promise<Checkpoint> {
   const names = (await files.list()).map((file) => file.name);
-  const entry = chooseSafetensorsEntry(names) ?? chooseGgufEntry(names, files.label);
+  if (names.includes(PIPELINE_INDEX) && files.folder) {
+    return withOthers(await readPipelineOr(files, names, options), names);
+  }
+  const entry = chooseEntry(files, names);
   if (entry === undefined) {
     throw new CheckpointError("not-found", `${files.label} holds no .gguf and no .safetensors file`, {
       file: files.label,
     });
   }
-  const checkpoint = await readFrom(files, entry, options);
+  return withOthers(await readFrom(files, entry, options), names);
+}
+
+function chooseEntry(files: FileSet, names: readonly string[]): string | undefined {
+  return chooseSafetensorsEntry(names) ?? chooseGgufEntry(names, files.label);
+}
+
+/** The pipeline of the folder; where nothing of it can be read, the file that lies beside its index. */
+async function readPipelineOr(files: FileSet, names: readonly string[], options: ReadOptions): Promise<Checkpoint> {
+  try {
+    return await readPipeline(files, options);
+  } catch (error) {
+    if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
+    // Repos of GGUF conversions keep the index of the pipeline that they were made from.
+    const entry = chooseEntry(files, names);
+    if (entry === undefined) throw error;
+    const checkpoint = await readFrom(files, entry, options);
+    const finding: Finding = {
+      rule: "diffusers/unreadable",
+      severity: "warning",
+      message: error.message,
+      why: `${entry} is shown in place of the pipeline`,
+      part: PIPELINE_INDEX,
+    };
+    return { ...checkpoint, findings: [...checkpoint.findings, finding] };
+  }
+}
+
+/** Names in a note what else lies in the folder. */
+function withOthers(checkpoint: Checkpoint, names: readonly string[]): Checkpoint {
   // A part that can't be read is no other checkpoint: a finding names it already.
   const opened = new Set([
     ...checkpoint.parts.map((part) => part.name),
@@ -99,6 +135,7 @@ function listed(names: readonly string[]): string {
 }
 
 async function readFrom(files: FileSet, entry: string, options: ReadOptions): Promise<Checkpoint> {
+  if (entry === PIPELINE_INDEX) return readPipeline(files, options);
   if (entry.endsWith(".json")) return readSafetensorsSet(files, entry, options);
   const source = await files.open(entry);
   let kind: ReturnType<typeof sniff>;

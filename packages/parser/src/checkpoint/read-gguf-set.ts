@@ -19,6 +19,8 @@ const MAX_PARTS = 10_000;
 
 /** A file's part number may disagree with its name; ordering goes by the name, which is how loaders find parts. */
 interface OpenPart {
+  /** Its name in the file set. */
+  readonly name: string;
   readonly source: ByteSource;
   readonly file: GgufFile;
 }
@@ -44,9 +46,11 @@ export async function readGgufSet(
   const name = parseSplitName(entry);
   const keys = splitKeys(file);
   const findings: Finding[] = [];
+  // Data are read from a source of their own: this one is closed when the checkpoint is.
+  const alone = { open: () => files.open(entry), close: () => source.close() };
   if (!name) {
     if ((keys.count ?? 1) > 1) findings.push(lonePart(entry, keys.count as number, keys.no));
-    return checkpointFromGguf({ label: entry, files: [file], findings, close: () => source.close() });
+    return checkpointFromGguf({ label: entry, files: [file], findings, ...alone });
   }
 
   const { prefix, count } = name;
@@ -57,7 +61,7 @@ export async function readGgufSet(
       message: `its name claims ${grouped(count)} parts; more than ${grouped(MAX_PARTS)} are not looked for, and the file is shown alone`,
       part: entry,
     };
-    return checkpointFromGguf({ label: entry, files: [file], findings: [finding], close: () => source.close() });
+    return checkpointFromGguf({ label: entry, files: [file], findings: [finding], ...alone });
   }
   const listed = await files.list().catch(async (error: unknown) => {
     await source.close();
@@ -71,7 +75,7 @@ export async function readGgufSet(
   const opened = await Promise.all(
     names.map((part, i) =>
       limit(async (): Promise<OpenPart | undefined> => {
-        if (part === entry) return { source, file };
+        if (part === entry) return { name: part, source, file };
         if (!present.has(part)) return undefined;
         const other = await openPart(files, part, i, findings, options);
         if (other) held.push(other.source);
@@ -106,6 +110,7 @@ export async function readGgufSet(
     missing,
     findings,
     declaredParts: count,
+    open: (i) => files.open((parts[i] as OpenPart).name),
     close: async () => {
       await Promise.all(sources.map((part) => part.close()));
     },
@@ -130,7 +135,7 @@ async function openPart(
   options.signal?.throwIfAborted();
   try {
     source = await files.open(name);
-    return { source, file: await readGguf(source, options) };
+    return { name, source, file: await readGguf(source, options) };
   } catch (error) {
     await source?.close();
     if (!(error instanceof CheckpointError)) throw error;

@@ -5,16 +5,20 @@
 import pLimit from "p-limit";
 import { CheckpointError, type Finding } from "../errors.ts";
 import { INDEX_NAME, indexTooLarge, naturalOrder, parseIndexJson } from "../safetensors/index-json.ts";
-import { MAX_CONFIG_BYTES, MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
+import { MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
 import { readSafetensors } from "../safetensors/read.ts";
 import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
-import type { Checkpoint, JsonObject, ModelConfig } from "./checkpoint.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromSafetensors, unreadableShard } from "./from-safetensors.ts";
+import { readConfig } from "./read-config.ts";
 
 /** `model-00001-of-00003.safetensors`, and `model_00002-of-00072.safetensors` as BLOOM has it. */
 const SHARD_NAME = /^(.*[_-])(\d{5,6})-of-(\d{5,6})(\.safetensors)$/;
+
+/** Repos have about a dozen JSON files; a folder of data may have millions. */
+const MAX_SIDECARS = 1000;
 
 /** Which files to open, and what is known of them before. */
 interface Plan {
@@ -28,7 +32,8 @@ interface Plan {
 
 /**
  * Reads the checkpoint that `entry` belongs to: a `*.safetensors` (alone, or any shard of a set) or a
- * `*.safetensors.index.json`, by its name in the set. `config.json` beside it is read too.
+ * `*.safetensors.index.json`, by its name in the set. `config.json` and
+ * `adapter_config.json` beside it are read too.
  * @throws {CheckpointError} `not-found` when the set has no such file; what {@link readSafetensors} throws when a lone
  * file, or every file of a set, can't be read
  */
@@ -39,9 +44,10 @@ export async function readSafetensorsSet(
 ): Promise<Checkpoint> {
   const present = (await files.list()).map(({ name }) => name);
   const plan = await planFor(files, entry, present, options);
-  const [shards, config] = await Promise.all([
+  const [shards, config, adapter] = await Promise.all([
     readShards(files, plan.names, options),
     readConfig(files, "config.json", present, options),
+    readConfig(files, "adapter_config.json", present, options),
   ]);
   const { read, missing, failed } = shards;
   const first = failed[0];
@@ -62,10 +68,14 @@ export async function readSafetensorsSet(
     missing: [...plan.missing, ...missing].sort(naturalOrder),
     declaredParts: alone ? undefined : (plan.declaredParts ?? plan.index?.shards.length),
     config: config.config,
+    adapterConfig: adapter.config,
+    sidecars: present.filter((name) => name.endsWith(".json") && !INDEX_NAME.test(name)).slice(0, MAX_SIDECARS),
+    open: (name) => files.open(name),
     extraFindings: [
       ...plan.findings,
       ...failed.map(({ name, error }) => unreadableShard(name, error)),
       ...config.findings,
+      ...adapter.findings,
     ],
   });
 }
@@ -237,46 +247,4 @@ async function readPart(files: FileSet, name: string, options: ReadOptions): Pro
 function bound(source: Awaited<ReturnType<FileSet["open"]>>): typeof source {
   const { name, sizeBytes } = source;
   return { name, sizeBytes, read: (...args) => source.read(...args), close: () => source.close() };
-}
-
-async function readConfig(
-  files: FileSet,
-  name: string,
-  present: readonly string[],
-  options: ReadOptions,
-): Promise<{ config?: ModelConfig; findings: Finding[] }> {
-  if (!present.includes(name)) return { findings: [] };
-  const fault = (message: string): { findings: Finding[] } => ({
-    findings: [
-      {
-        rule: "safetensors/bad-config",
-        severity: "warning",
-        message,
-        why: "nothing is known of the model but its tensors",
-        part: name,
-      },
-    ],
-  });
-  try {
-    const source = await files.open(name);
-    try {
-      const { sizeBytes } = source;
-      if (sizeBytes > MAX_CONFIG_BYTES) {
-        return fault(
-          `${name} is ${grouped(sizeBytes)} bytes, above the limit of ${grouped(MAX_CONFIG_BYTES)}; it is not read`,
-        );
-      }
-      const text = new TextDecoder().decode(await source.read(0, sizeBytes, options));
-      const json: unknown = JSON.parse(text);
-      if (typeof json !== "object" || json === null || Array.isArray(json))
-        return fault(`${name} is not a JSON object`);
-      return { config: { file: name, json: json as JsonObject }, findings: [] };
-    } finally {
-      await source.close();
-    }
-  } catch (error) {
-    if (error instanceof SyntaxError) return fault(`${name} is not JSON: ${error.message}`);
-    if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
-    return error.code === "not-found" ? { findings: [] } : fault(error.message);
-  }
 }

@@ -1,15 +1,19 @@
 /**
- * Writes small safetensors files and indexes: fixtures, tests, examples. Everything is built in memory.
+ * Writes safetensors files and indexes: small files whole and in memory, full-size ones as their header alone.
  * Sizes in bytes. Layout as the reference writer makes it: compact JSON, header padded with spaces.
  */
 import { dtypeBits, dtypeRank } from "./dtypes.ts";
 import { LENGTH_FIELD_BYTES } from "./limits.ts";
 import { packedBytes } from "./sizes.ts";
 
-export interface TensorToWrite {
+/** What a header says of a tensor; where it lies follows from the order. */
+export interface TensorToDeclare {
   readonly name: string;
   readonly dtype: string;
   readonly shape: readonly number[];
+}
+
+export interface TensorToWrite extends TensorToDeclare {
   /** Little-endian, row-major. */
   readonly data: Uint8Array;
 }
@@ -25,6 +29,44 @@ export interface WriteOptions {
 
 /** @throws {RangeError} for data that doesn't fit shape x dtype, an unknown dtype, a duplicate or unwritable name */
 export function writeSafetensors(tensors: readonly TensorToWrite[], options: WriteOptions = {}): Uint8Array {
+  const { header, ordered, ends } = layOut(tensors, options);
+  // All of them before the file is allocated: a shape may claim more than there is memory.
+  for (const [i, { name, dtype, shape, data }] of ordered.entries()) {
+    const size = (ends[i] as number) - (ends[i - 1] ?? 0);
+    if (size !== data.length) {
+      throw new RangeError(
+        `tensor ${jsonString(name)}: ${dtype} [${shape}] takes ${size} bytes, the data has ${data.length}`,
+      );
+    }
+  }
+  const file = new Uint8Array(header.length + (ends.at(-1) ?? 0));
+  file.set(header);
+  for (const [i, { data }] of ordered.entries()) file.set(data, header.length + (ends[i - 1] ?? 0));
+  return file;
+}
+
+/**
+ * Everything in front of the data, and the size that the whole file has with them. For sparse files: write the header,
+ * then extend the file to `sizeBytes`. Takes time and memory by the number of tensors, not by their sizes.
+ * @throws {RangeError} as {@link writeSafetensors}
+ */
+export function writeSafetensorsHeader(
+  tensors: readonly TensorToDeclare[],
+  options: WriteOptions = {},
+): { header: Uint8Array; sizeBytes: number } {
+  const { header, ends } = layOut(tensors, options);
+  return { header, sizeBytes: header.length + (ends.at(-1) ?? 0) };
+}
+
+interface Plan<T> {
+  /** The length field and the JSON, padded. */
+  readonly header: Uint8Array;
+  readonly ordered: readonly T[];
+  /** Where each tensor's data end, relative to the data section, in the same order. */
+  readonly ends: readonly number[];
+}
+
+function layOut<T extends TensorToDeclare>(tensors: readonly T[], options: WriteOptions): Plan<T> {
   const { metadata, alignTo = 8, order = "given" } = options;
   if (!Number.isSafeInteger(alignTo) || alignTo < 1)
     throw new RangeError(`alignTo ${alignTo} is not a positive integer`);
@@ -35,32 +77,23 @@ export function writeSafetensors(tensors: readonly TensorToWrite[], options: Wri
     members.push(`"__metadata__":{${pairs.join(",")}}`);
   }
   const names = new Set(["__metadata__"]);
+  const ends: number[] = [];
   let end = 0;
   for (const tensor of ordered) {
-    const { name, dtype, shape, data } = tensor;
+    const { name, dtype, shape } = tensor;
     if (names.has(name)) throw new RangeError(`tensor name ${jsonString(name)} is taken`);
     names.add(name);
-    const size = sizeOf(tensor);
-    if (size !== data.length) {
-      throw new RangeError(
-        `tensor ${jsonString(name)}: ${dtype} [${shape}] takes ${size} bytes, the data has ${data.length}`,
-      );
-    }
     const begin = end;
-    end += size;
+    end += sizeOf(tensor);
+    if (!Number.isSafeInteger(end)) throw new RangeError(`tensor ${jsonString(name)} would end above 2^53 bytes`);
+    ends.push(end);
     members.push(`${jsonString(name)}:{"dtype":"${dtype}","shape":[${shape}],"data_offsets":[${begin},${end}]}`);
   }
   const json = new TextEncoder().encode(`{${members.join(",")}}`);
   const unaligned = (LENGTH_FIELD_BYTES + json.length) % alignTo;
-  const header = new Uint8Array(json.length + (unaligned === 0 ? 0 : alignTo - unaligned)).fill(0x20);
-  header.set(json);
-  const data = new Uint8Array(end);
-  let at = 0;
-  for (const tensor of ordered) {
-    data.set(tensor.data, at);
-    at += tensor.data.length;
-  }
-  return assembleSafetensors(header, data);
+  const padded = new Uint8Array(json.length + (unaligned === 0 ? 0 : alignTo - unaligned)).fill(0x20);
+  padded.set(json);
+  return { header: assembleSafetensors(padded), ordered, ends };
 }
 
 /** Length, header and data put together as they are, right or wrong: for files that should be refused. */
@@ -100,7 +133,7 @@ export function writeIndexJson(
   return new TextEncoder().encode(json);
 }
 
-function sizeOf({ name, dtype, shape }: TensorToWrite): number {
+function sizeOf({ name, dtype, shape }: TensorToDeclare): number {
   const bits = dtypeBits(dtype);
   if (bits === undefined) throw new RangeError(`tensor ${jsonString(name)}: unknown dtype ${jsonString(dtype)}`);
   const elements = shape.reduce((product, dim) => product * dim, 1);
@@ -114,7 +147,7 @@ function sizeOf({ name, dtype, shape }: TensorToWrite): number {
   return size;
 }
 
-function referenceOrder(a: TensorToWrite, b: TensorToWrite): number {
+function referenceOrder(a: TensorToDeclare, b: TensorToDeclare): number {
   return (dtypeRank(b.dtype) ?? -1) - (dtypeRank(a.dtype) ?? -1) || compareUtf8(a.name, b.name);
 }
 

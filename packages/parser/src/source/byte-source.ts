@@ -4,6 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.ts";
+import { quoted } from "../words.ts";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
@@ -54,14 +55,41 @@ export interface FileSet {
   list(): Promise<readonly FileEntry[]>;
   /** @throws {CheckpointError} `not-found` when the set has no such file. */
   open(name: string): Promise<ByteSource>;
+  /**
+   * The set of a sub-folder, directly below this one. Whether there is such a folder shows when it is listed. Absent where
+   * there are no sub-folders to look into.
+   * @throws {CheckpointError} `invalid` for a name that is no {@link isChildName}
+   */
+  folder?(name: string): FileSet;
 }
 
-/** A file set over bytes in memory: tests, browsers, archives. */
+/** Longest name that file systems allow, in bytes. */
+const MAX_NAME_BYTES = 255;
+
+/**
+ * Whether a name can only mean something directly below a folder. Such names come out of files: no way up, no path, no drive,
+ * no control characters.
+ */
+export function isChildName(name: string): boolean {
+  if (name === "" || name === "." || name === ".." || new TextEncoder().encode(name).length > MAX_NAME_BYTES)
+    return false;
+  return !/[/\\:\u0000-\u001f\u007f]/.test(name);
+}
+
+/** For `folder`: refuses a name that leads elsewhere. */
+export function checkChildName(name: string, label: string): void {
+  if (isChildName(name)) return;
+  const message = `${quoted(name)} is no name of a folder directly in ${label}`;
+  throw new CheckpointError("invalid", message, { file: label });
+}
+
+/** A file set over bytes in memory: tests, browsers, archives. Names with slashes stand in sub-folders. */
 export function memoryFileSet(label: string, files: Readonly<Record<string, Uint8Array>>): FileSet {
   return {
     label,
     async list() {
       return Object.keys(files)
+        .filter((name) => !name.includes("/"))
         .sort()
         .map((name) => ({ name, sizeBytes: (files[name] as Uint8Array).length }));
     },
@@ -69,6 +97,21 @@ export function memoryFileSet(label: string, files: Readonly<Record<string, Uint
       const bytes = Object.hasOwn(files, name) ? files[name] : undefined;
       if (!bytes) throw new CheckpointError("not-found", `${label} holds no file "${name}"`, { file: name });
       return memorySource(name, bytes);
+    },
+    folder(name) {
+      checkChildName(name, label);
+      const inner = Object.entries(files).filter(([path]) => path.startsWith(`${name}/`));
+      const below = memoryFileSet(
+        `${label}/${name}`,
+        Object.fromEntries(inner.map(([path, bytes]) => [path.slice(name.length + 1), bytes])),
+      );
+      if (inner.length > 0) return below;
+      return {
+        ...below,
+        async list() {
+          throw new CheckpointError("not-found", `${label} holds no folder ${quoted(name)}`, { file: name });
+        },
+      };
     },
   };
 }

@@ -5,7 +5,7 @@ import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { CheckpointError } from "../errors.ts";
-import type { ByteSource, FileSet } from "./byte-source.ts";
+import { type ByteSource, checkChildName, type FileSet } from "./byte-source.ts";
 
 /**
  * Opens a file for ranged reads; the handle is held until `close`.
@@ -93,5 +93,9 @@ export function localFolder(path: string): FileSet {
       return sized.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     open: (name) => fileSource(join(path, name), name),
+    folder(name) {
+      checkChildName(name, path);
+      return localFolder(join(path, name));
+    },
   };
 }
