@@ -1,12 +1,13 @@
 /**
- * Writes the table of docs/quantized-safetensors.md: what others report for one quantized layer, and what it holds.
+ * Writes the tables of docs/quantized-safetensors.md: what others report for one quantized layer, and what it holds.
  * Usage: node scripts/quantized-table.mjs           (needs a build)
- * With `--check` it writes nothing, and exits 1 when the document's table isn't what the recipes and readers of today give.
+ * With `--check` it writes nothing, and exits 1 when the document's tables aren't what the recipes and readers of today give.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { analyse, valuesWanted } from "@checkpoint-inspect/analysis";
 import { decodeNumbers, memoryFileSet, openFileSet } from "@checkpoint-inspect/parser";
 import { parseSafetensorsMetadata } from "@huggingface/hub";
+import { USUAL_SETTINGS } from "../fixtures/quantized/usual-settings.mjs";
 import { quantizedFiles } from "../fixtures/quantized/write.mjs";
 
 /** @typedef {import("../fixtures/quantized/write.mjs").Recipe} Recipe */
@@ -15,35 +16,52 @@ import { quantizedFiles } from "../fixtures/quantized/write.mjs";
 const SIDE = 4096;
 /** Reported through true, as far as the table shows. */
 const RIGHT = "1.000";
-const MARK = "<!-- table: node scripts/quantized-table.mjs -->\n";
-const END = "<!-- end of table -->";
+/** The marks that stand around each table of the page. */
+const MARKS = {
+  usual: ["<!-- the usual settings: node scripts/quantized-table.mjs -->\n", "<!-- end of the usual settings -->"],
+  all: ["<!-- every recipe: node scripts/quantized-table.mjs -->\n", "<!-- end of every recipe -->"],
+};
 
 const folder = new URL("../fixtures/quantized/", import.meta.url);
 const page = new URL("../docs/quantized-safetensors.md", import.meta.url);
 
-const table = await makeTable();
+const rows = new Map();
+for (const recipe of new Set([...USUAL_SETTINGS, ...(await allRecipes())])) rows.set(recipe, await row(recipe));
 const text = readFileSync(page, "utf8");
-const [from, to] = [text.indexOf(MARK) + MARK.length, text.indexOf(END)];
-if (from < MARK.length || to < from) fail("docs/quantized-safetensors.md has lost the marks around its table");
-const fresh = text.slice(0, from) + table + text.slice(to);
+let fresh = replaced(text, MARKS.usual, tableOf(USUAL_SETTINGS));
+fresh = replaced(fresh, MARKS.all, tableOf(await allRecipes()));
 if (process.argv.includes("--check")) {
   if (fresh !== text) fail(`docs/quantized-safetensors.md is stale: run \`node scripts/quantized-table.mjs\``);
-  console.log("the table is as the recipes say");
+  console.log("the tables are as the recipes say");
 } else {
   writeFileSync(page, fresh);
-  console.log("docs/quantized-safetensors.md has its table");
+  console.log("docs/quantized-safetensors.md has its tables");
 }
 
-async function makeTable() {
-  const rows = [];
-  for (const recipe of await allRecipes()) rows.push(await row(recipe));
-  const right = (/** @type {"hub" | "product"} */ column) => rows.filter((cells) => cells[column] === RIGHT).length;
+/**
+ * @param {string} text
+ * @param {readonly string[]} marks
+ * @param {string} table
+ */
+function replaced(text, [before = "", after = ""], table) {
+  const [from, to] = [text.indexOf(before) + before.length, text.indexOf(after)];
+  if (from < before.length || to < from) fail("docs/quantized-safetensors.md has lost the marks around a table");
+  return text.slice(0, from) + table + text.slice(to);
+}
+
+/** @param {readonly Recipe[]} recipes */
+function tableOf(recipes) {
+  const list = recipes.map((recipe) => /** @type {Awaited<ReturnType<typeof row>>} */ (rows.get(recipe)));
+  const right = (/** @type {"hub" | "product"} */ column) => list.filter((cells) => cells[column] === RIGHT).length;
   return [
-    `Of ${rows.length} ways to store the layer, huggingface.js counts ${right("hub")} right, a shape product ${right("product")}, inspect all.`,
+    `Of ${list.length} ways to store the layer, huggingface.js counts ${right("hub")} right, a shape product ${right("product")}, inspect all.`,
     "",
-    "| stored as | huggingface.js | shape product | inspect | bits per weight |",
-    "|---|---:|---:|---:|---:|",
-    ...rows.map(({ name, hub, product, bits }) => `| ${name} | ${mark(hub)} | ${mark(product)} | ${RIGHT} | ${bits} |`),
+    "| stored as | which is | huggingface.js | shape product | inspect | bits per weight |",
+    "|---|---|---:|---:|---:|---:|",
+    ...list.map(
+      ({ name, words, hub, product, bits }) =>
+        `| ${name} | ${words} | ${mark(hub)} | ${mark(product)} | ${RIGHT} | ${bits} |`,
+    ),
     "",
   ].join("\n");
 }
@@ -63,7 +81,7 @@ async function allRecipes() {
     recipes.push(...Object.values(module).filter(Array.isArray).flat());
   }
   // With one shape, the config itself names it, and the recipe can't be had in another size.
-  return recipes.filter(({ shapes }) => shapes.length > 1);
+  return [...new Set(recipes)].filter(({ shapes }) => shapes.length > 1);
 }
 
 /** @param {Recipe} recipe */
@@ -73,11 +91,13 @@ async function row(recipe) {
   const checkpoint = await openFileSet(memoryFileSet(recipe.name, files));
   const stored = checkpoint.tensors.reduce((sum, { shape }) => sum + shape.reduce((product, n) => product * n, 1), 0);
   const bytes = checkpoint.tensors.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const { total } = analyse(checkpoint, { values: await smallValues(checkpoint) }).parameters;
+  const { parameters, quantization } = analyse(checkpoint, { values: await smallValues(checkpoint) });
   await checkpoint.close();
+  const { total } = parameters;
   if (total !== weights) fail(`${recipe.name}: inspect counts ${total} parameters where there are ${weights}`);
   const [hub, product] = [await hubCount(files), stored].map((count) => (count / weights).toFixed(3));
-  return { name: recipe.name, hub: hub ?? "", product: product ?? "", bits: ((8 * bytes) / weights).toFixed(2) };
+  const words = quantization.schemes.map((scheme) => scheme.words).join(", ");
+  return { name: recipe.name, words, hub: hub ?? "", product: product ?? "", bits: ((8 * bytes) / weights).toFixed(2) };
 }
 
 /** @param {import("@checkpoint-inspect/parser").Checkpoint} checkpoint */

@@ -73,7 +73,13 @@ describe.concurrent("a term", () => {
 
   it("with a target adds the numbers of that file, and the target is the last word", async () => {
     const report = await reportOf(FIXTURES + MOE);
-    for (const words of [["moe"], ["kv", "cache"], ["Mixture", "of", "experts"], ["kv-cache"]]) {
+    for (const words of [
+      ["moe"],
+      ["kv", "cache"],
+      ["embedding", "model"],
+      ["Mixture", "of", "experts"],
+      ["kv-cache"],
+    ]) {
       const [plain, found] = await Promise.all([inspect(["explain", ...words]), inspect(["explain", ...words, MOE])]);
       expect(found).toMatchObject({ code: 0, stderr: "" });
       expect(plain.stdout).not.toContain(`In ${MOE}`);
@@ -133,6 +139,9 @@ describe.concurrent("mistakes: exit 2, one line and where to look", () => {
     [["explain", "atention", MOE], "no entry for 'atention'; did you mean attention?"],
     [["explain", "atention", "--width", "80"], "no entry for 'atention'; did you mean attention?"],
     [["explain", "kv", "cahce"], "no entry for 'kv cahce'; did you mean kv cache?"],
+    [["explain", "kv", "cahce", MOE], "no entry for 'kv cahce'; did you mean kv cache?"],
+    [["explain", "bandwith"], "no entry for 'bandwith'; did you mean bandwidth (inference speed)?"],
+    [["explain", "layer", "ffn", MOE], "one term at a time: inspect explain layer, then inspect explain feed-forward"],
     [["explain", "zzzzzz"], "no entry for 'zzzzzz'; 'inspect explain' lists all"],
     [["explain", MOE], `'${MOE}' is a target, not a term; write inspect explain <term> ${MOE}`],
     [["explain", MOE, "ffn"], `'${MOE}' is a target, not a term; write inspect explain feed-forward ${MOE}`],

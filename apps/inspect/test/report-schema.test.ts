@@ -113,7 +113,7 @@ const tensor = (name: string, shape: readonly number[], dtype = "F16") => ({
 
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
-/** Kinds that no file at hand has: an adapter that stores a module whole, a pipeline, masks that the Hub counts. */
+/** Kinds that no file at hand has: an adapter that stores a module whole, a pipeline, latent attention, masks that the Hub counts. */
 const MADE: Readonly<Record<string, Record<string, Uint8Array>>> = {
   adapter: {
     "adapter_model.safetensors": writeSafetensors([
@@ -127,6 +127,21 @@ const MADE: Readonly<Record<string, Record<string, Uint8Array>>> = {
     "model_index.json": json({ _class_name: "StableDiffusionPipeline", unet: ["diffusers", "UNet2DConditionModel"] }),
     "unet/config.json": json({ _class_name: "UNet2DConditionModel" }),
     "unet/diffusion_pytorch_model.safetensors": writeSafetensors([tensor("conv_in.weight", [8, 4, 3, 3])]),
+  },
+  latent: {
+    "model.safetensors": writeSafetensors([
+      tensor("model.layers.0.self_attn.kv_a_proj_with_mqa.weight", [6, 8]),
+      tensor("model.layers.0.self_attn.kv_b_proj.weight", [8, 4]),
+    ]),
+    "config.json": json({
+      model_type: "made",
+      hidden_size: 8,
+      num_hidden_layers: 1,
+      kv_lora_rank: 4,
+      qk_nope_head_dim: 2,
+      qk_rope_head_dim: 2,
+      sliding_window: 32,
+    }),
   },
   masks: {
     "model.safetensors": writeSafetensors([

@@ -22,7 +22,11 @@ describe("npm start", () => {
     expect(status).toBe(0);
     expect(stderr).toMatch(/header/);
     expect(stdout).toContain("46.70 B  46,702,792,704");
-    expect(stdout).toMatch(/12\.88 B {2}12,879,925,248 per token, 27\.6% of all\n.*A, .*B .*12\.75 B, C .*12\.62 B/);
+    expect(stdout).toMatch(
+      /12\.88 B {2}12,879,925,248 per token, 27\.6% of all\n.*\bA\b.*\bB\b.*12\.75 B.*\bC\b.*12\.62 B/,
+    );
+    // The file is gone, so what to type next isn't its path.
+    expect(stderr).toMatch(/npm start -- layers Mixtral-8x7B/);
     expect(readdirSync(folder)).toEqual([]);
   });
 
@@ -38,5 +42,39 @@ describe("npm start", () => {
     expect(start("--list").stdout).toContain("Mixtral-8x7B");
     expect(start("--no-such-flag").status).toBe(2);
     expect(readdirSync(folder)).toEqual([]);
+  });
+
+  it.each<[string[], RegExp]>([
+    [["mixtral"], /no model 'mixtral'; did you mean Mixtral-8x7B\?/],
+    [["layers", "mixtral"], /no model 'mixtral'; did you mean Mixtral-8x7B\?/],
+    [["zzzzzz"], /no model 'zzzzzz'; npm start -- --list/],
+    [["gpt2", "BERT-base"], /one model at a time: npm start -- gpt2$/m],
+    [["gpt2", "layers"], /write the command first: npm start -- layers gpt2/],
+    [["gpt2", "mixtral"], /no model 'mixtral'/],
+    [["explain", "gpt2"], /name a term first: npm start -- explain moe gpt2/],
+    [["whisper-tiny:gguf"], /there is no GGUF recipe of whisper-tiny/],
+    [["gpt2:onnx"], /no format 'onnx'; write gpt2:gguf or gpt2:safetensors/],
+  ])("%j: one line and exit 2, with nothing made", (args, says) => {
+    const { status, stdout, stderr } = start(...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
+    expect(stderr).toMatch(says);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+    expect(stderr).not.toContain(folder);
+  });
+
+  it("--help is its own, and makes no model", () => {
+    const { status, stdout, stderr } = start("--help");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toContain("npm start -- NAME:safetensors");
+  });
+
+  it("other views and --json end without a word on what to type next", () => {
+    for (const args of [
+      ["quant", "gpt2"],
+      ["gpt2", "--json"],
+      ["explain", "moe", "gpt2"],
+    ])
+      expect(start(...args).stderr, args.join(" ")).not.toContain("npm start");
+    expect(start("meta", "gpt2", "general.name").stdout).toContain("gpt2");
   });
 });

@@ -1,5 +1,5 @@
 /** The pieces that views are made of: what holds for every text, every share and every table. */
-import { formatBytes, formatCount, formatShare } from "@checkpoint-inspect/analysis";
+import { formatBytes, formatCount, formatRanges, formatShare, type LayerGroup } from "@checkpoint-inspect/analysis";
 import { Chalk } from "chalk";
 import fc from "fast-check";
 import stringWidth from "string-width";
@@ -7,8 +7,21 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { type Style, terminalStyle } from "../src/terminal.ts";
 import { apportion, bars } from "../src/views/bars.ts";
+import { rangeLines, shortRanges } from "../src/views/layer-rows.ts";
+import { heading } from "../src/views/parts.ts";
 import { type Column, table } from "../src/views/table.ts";
-import { cut, loadWideText, padEnd, padStart, safe, safeBlock, width, withWideText, wrap } from "../src/views/text.ts";
+import {
+  cut,
+  loadWideText,
+  padEnd,
+  padStart,
+  safe,
+  safeBlock,
+  width,
+  withWideText,
+  wrap,
+  wrapList,
+} from "../src/views/text.ts";
 import { UNPRINTABLE } from "./run-inspect.ts";
 
 /** Text as it comes: ASCII, any script, emoji built of several code points, controls, halves of pairs. */
@@ -148,6 +161,80 @@ describe("width, cut and pad", () => {
   });
 });
 
+describe("wrap and wrapList", () => {
+  it("keep a number and its unit on one line, and words around a no-break space", () => {
+    const text = "A, with tables; B (no input) 14.60 B, C (neither) 15.10 B, in 1.89 GB; 12\u00a0heads";
+    for (let room = 10; room < 60; room++) {
+      const lines = wrap(text, room);
+      expect(lines.join(" ")).toBe(text.replace("\u00a0", " "));
+      for (const line of lines) expect(line).not.toMatch(/^(?:B|GB)\b(?! \()|^heads/);
+    }
+  });
+
+  it("break a list between its items, and lose none", () => {
+    const items = ["0-2", "8-38 every 3rd", "41", "43-47"];
+    for (let room = 6; room < 40; room++) {
+      const lines = wrapList(items, room);
+      expect(lines.join(" ")).toBe(items.join(", "));
+      if (room >= 15) expect(lines.some((line) => line.includes("8-38 every 3rd"))).toBe(true);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(room);
+    }
+  });
+});
+
+describe("headings", () => {
+  it("wrap, and put an aside that doesn't fit on lines of its own", () => {
+    const list = "Layers: 12 text_encoder, 4 unet/down_blocks, 4 unet/up_blocks, 4 vae/decoder.up_blocks";
+    for (const room of [40, 60, 80, 100, 120]) {
+      const lines = heading(list, plain(room), "137 M parameters stand outside of them").split("\n");
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(room);
+      expect(lines.join(" ").replaceAll(/ +/g, " ")).toBe(`${list} 137 M parameters stand outside of them`);
+    }
+  });
+});
+
+describe("lists of layers", () => {
+  const group = (ranges: readonly (readonly [number, number])[]) =>
+    ({ stack: "text", ranges }) as unknown as LayerGroup;
+  const uneven = group([
+    [0, 2],
+    [4, 5],
+    [8, 8],
+    [14, 14],
+    [17, 17],
+    [26, 26],
+    [38, 38],
+    [44, 46],
+  ]);
+
+  it("say evenly spaced ones in short, and where they begin and end", () => {
+    const every = (step: number, length: number, count: number) =>
+      Array.from({ length: count }, (_, i) => [i * step, i * step + length - 1] as const);
+    expect(
+      formatRanges([
+        [0, 3],
+        [6, 6],
+        [9, 9],
+      ]),
+    ).toBe("0-3, 6, 9");
+    expect(formatRanges(every(2, 1, 5))).toBe("0-8 every 2nd");
+    expect(formatRanges(every(3, 1, 4))).toBe("0, 3, 6, 9");
+    expect(formatRanges(every(6, 5, 10))).toBe("5 of 6 in 0-58");
+  });
+
+  it("keep both ends in whatever room there is", () => {
+    for (let room = 8; room < 50; room++) {
+      const short = shortRanges(uneven, false, room, "\u2026");
+      expect(short.length).toBeLessThanOrEqual(room);
+      expect(short).toMatch(/^0.*46$/);
+    }
+  });
+
+  it("over several lines are whole", () => {
+    expect(rangeLines(uneven, 16).join(" ")).toBe(formatRanges(uneven.ranges));
+  });
+});
+
 describe("apportion", () => {
   const shares = fc.array(fc.oneof(fc.constant(0), fc.double({ min: 1e-9, max: 1e12, noNaN: true })), {
     maxLength: 20,
@@ -250,6 +337,27 @@ describe("table", () => {
         for (const [i, { count }] of list.entries()) expect(lines[i + 1]?.endsWith(` ${count}`)).toBe(true);
       }),
     );
+  });
+
+  it("leaves out a column that has nothing to say", () => {
+    const list = [{ name: "n", count: 1, aside: "" }];
+    const titles = table(list, COLUMNS, plain(80))[0];
+    expect(titles).toContain("count");
+    expect(titles).not.toContain("aside");
+  });
+
+  it("folds what it may not cut, and lets columns of higher rank go first", () => {
+    const words = "a range of words that say what it is";
+    const columns: Column<Row>[] = [
+      { title: "count", cell: ({ count }) => String(count) },
+      { title: "bar", cell: () => "##########", optional: 3 },
+      { title: "words", cell: () => words, stretch: true, optional: 2, fold: (_, room) => wrap(words, room) },
+    ];
+    const list = [{ name: "", count: 7, aside: "" }];
+    const shown = (room: number) => table(list, columns, plain(room), { stretchMin: 24 });
+    expect(shown(80).join()).toContain("##########");
+    expect(shown(48)).toEqual(["  count  words", `  7      ${words}`]);
+    expect(shown(40).slice(1)).toEqual(["  7      a range of words that say what", "         it is"]);
   });
 
   it("leaves optional columns out before it cuts a name below its least", () => {

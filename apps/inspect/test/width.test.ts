@@ -106,7 +106,15 @@ const FILES = [
   "gguf-bad/reported/size-past-eof.gguf",
 ] as const;
 
-const MODELS = ["Mixtral-8x7B", "DeepSeek-V3", "Llama-3.1-405B", "T5-small", "whisper-tiny", "gpt-oss-20b"] as const;
+const MODELS = [
+  "Mixtral-8x7B",
+  "DeepSeek-V3",
+  "Llama-3.1-405B",
+  "T5-small",
+  "whisper-tiny",
+  "gpt-oss-20b",
+  "Jamba-1.5-mini",
+] as const;
 
 async function wideLines(target: string): Promise<string[]> {
   const views = await viewsOf(target);

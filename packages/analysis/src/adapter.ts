@@ -29,6 +29,8 @@ export interface AdapterFacts {
   readonly alpha: number | null;
   /** What the change is multiplied by: alpha / rank, or alpha / sqrt(rank) of rsLoRA. null where modules differ. */
   readonly scaling: number | null;
+  /** rsLoRA: alpha counts over the square root of the rank. */
+  readonly rankStabilized: boolean;
   /** The most parameters first. */
   readonly targets: readonly AdapterTarget[];
   /** Modules that are stored whole, trained beside the adapter (`modules_to_save`). */
@@ -110,6 +112,7 @@ export function adapterFacts(checkpoint: Checkpoint, values: TensorValues = new 
     rank,
     alpha,
     scaling,
+    rankStabilized: stated.rankStabilized,
     targets: targetsOf(modules.values()),
     modulesToSave: saved,
     layers: new Set([...modules.keys()].map(layerKey).filter((key) => key !== undefined)).size,

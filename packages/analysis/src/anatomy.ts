@@ -71,6 +71,9 @@ export interface Anatomy {
   /** Containers of a packing that no scheme knows, a few names of them; the totals then count words. */
   readonly unknownPacking: readonly string[];
   readonly unknownPackingTensors: number;
+  /** Counted tensors of packed modules under names that no rule knows: a few of them. */
+  readonly unknownSides: readonly string[];
+  readonly unknownSideTensors: number;
   /** What stands beside the text stack and doesn't work on a text token, in this order. */
   readonly aside: readonly AsideCount[];
   /** Parameters that no rule could place. */
@@ -98,7 +101,9 @@ export function countAnatomy(
   const excluded = new Map<string, ExcludedCount>();
   const aside = new Map<Aside, AsideCount>();
   const unknownPacking: string[] = [];
+  const unknownSides: string[] = [];
   let [total, biases, stored, bytes, unknown, unpacked, unknownPackingTensors] = [0, 0, 0, 0, 0, 0, 0];
+  let unknownSideTensors = 0;
 
   function bucketOf(name: Bucket): OpenBucket {
     let bucket = buckets.get(name);
@@ -147,6 +152,7 @@ export function countAnatomy(
       if (role.part === "unknown" || role.part === "other.unknown") unknown += parameters;
       unpacked += parameters - tensor.elements;
       if (placed.packed === UNKNOWN_PACKING && ++unknownPackingTensors <= EXAMPLES) unknownPacking.push(tensor.name);
+      if (placed.unknownSide && ++unknownSideTensors <= EXAMPLES) unknownSides.push(tensor.name);
     }
     const beside = asideOf(role);
     if (beside) countAside(aside, beside, placed);
@@ -195,6 +201,8 @@ export function countAnatomy(
     unpacked,
     unknownPacking,
     unknownPackingTensors,
+    unknownSides,
+    unknownSideTensors,
     aside: ASIDE.flatMap((what) => aside.get(what) ?? []),
     unknown,
   };

@@ -29,7 +29,11 @@ export interface ModelFacts {
   readonly attentionHeads?: number | readonly number[];
   readonly kvHeads?: number | readonly number[];
   readonly headDim?: number;
+  /** Of the dense feed-forward network; in some configs the experts' where there is no dense one. */
   readonly feedForwardSize?: number | readonly number[];
+  /** Of one routed expert, and of the shared ones together. */
+  readonly expertFeedForwardSize?: number;
+  readonly sharedExpertFeedForwardSize?: number;
   readonly experts?: number;
   readonly expertsPerToken?: number;
   readonly sharedExperts?: number;
@@ -162,14 +166,33 @@ const FACTS: readonly FactRow[] = [
   {
     fact: "kvHeads",
     gguf: ["attention.head_count_kv"],
-    config: ["num_key_value_heads", "n_head_kv", "num_kv_heads", "multi_query_group_num"],
+    config: ["num_key_value_heads", "n_head_kv", "num_kv_heads", "kv_n_heads", "multi_query_group_num"],
     read: countOrCounts,
   },
   {
     fact: "feedForwardSize",
     gguf: ["feed_forward_length"],
-    config: ["intermediate_size", "n_inner", "ffn_hidden_size", "d_ff", "ffn_dim", "decoder_ffn_dim"],
+    // Llama 4 calls the dense width intermediate_size_mlp; its intermediate_size is the experts', below.
+    config: [
+      "intermediate_size_mlp",
+      "intermediate_size",
+      "n_inner",
+      "ffn_hidden_size",
+      "d_ff",
+      "ffn_dim",
+      "decoder_ffn_dim",
+    ],
     read: countOrCounts,
+  },
+  {
+    fact: "expertFeedForwardSize",
+    gguf: ["expert_feed_forward_length"],
+    config: ["moe_intermediate_size", "expert_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size"],
+  },
+  {
+    fact: "sharedExpertFeedForwardSize",
+    gguf: ["expert_shared_feed_forward_length"],
+    config: ["shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "shared_intermediate_size"],
   },
   {
     fact: "experts",
@@ -306,7 +329,16 @@ function factsFromGguf(checkpoint: Checkpoint): ModelFacts {
     );
   const tokens = values.get("tokenizer.ggml.tokens");
   if (typeof tokens === "object") facts.vocabularySize ??= tokens.length;
-  return dropUndefined({ ...facts, statedIn });
+  return latentHead(dropUndefined({ ...facts, statedIn }));
+}
+
+/**
+ * The head of latent attention is what a query and a key are compared by: the part without positions and the rotary part. What
+ * key_length of GGUF and head_dim of transformers hold is the width of the cached latent, or the rotary part alone.
+ */
+function latentHead(facts: ModelFacts): ModelFacts {
+  const { kvLoraRank, qkNopeHeadDim: plain, qkRopeHeadDim: rotary } = facts;
+  return kvLoraRank && plain !== undefined && rotary !== undefined ? { ...facts, headDim: plain + rotary } : facts;
 }
 
 /**
@@ -358,7 +390,8 @@ function factsFromConfig(config: ModelConfig | undefined): ModelFacts {
   }
   // Without a state these keys mean other things: the convolutions of a speech encoder, an FFN's width.
   if (facts.ssmStateSize === undefined) for (const fact of SSM_FACTS) facts[fact] = undefined;
-  return dropUndefined({ ...facts, statedIn });
+  if (find(["intermediate_size_mlp"])) facts.expertFeedForwardSize ??= count(find(["intermediate_size"])?.[1]);
+  return latentHead(dropUndefined({ ...facts, statedIn }));
 }
 
 const SSM_FACTS = ["ssmInnerSize", "ssmGroups", "ssmTimeStepRank", "ssmConvKernel"] as const;

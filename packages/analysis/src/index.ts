@@ -5,6 +5,7 @@ export type { Anatomy, Aside, AsideCount, BucketCount, ExcludedCount, PartCount 
 export { countAnatomy, splitParts } from "./anatomy.ts";
 export { architectureFacts } from "./architectures.ts";
 export type { ComponentCount } from "./components.ts";
+export type { NearTerm } from "./explain/find.ts";
 export { findTerm, listTerms, nearestTerms, ownNumbers } from "./explain/find.ts";
 export type { Formula, Term, TermGroup } from "./explain/term.ts";
 export type { ModelFacts } from "./facts.ts";
@@ -12,7 +13,7 @@ export { metadataValue, modelFacts } from "./facts.ts";
 export type { HubComparison, HubDifference } from "./hub-count.ts";
 export { hubCount } from "./hub-count.ts";
 export type { ModelKind } from "./kind.ts";
-export { KIND_WORDS } from "./kind.ts";
+export { KIND_WORDS, kindTitle } from "./kind.ts";
 export type { Layer, LayerBucket, LayerGroup, LayerProfile } from "./layers.ts";
 export type { ActiveParameters, Experts } from "./moe.ts";
 export type { LayerPattern } from "./patterns.ts";

@@ -12,6 +12,7 @@ import { architectureFacts } from "./architectures.ts";
 import { isSingleFileDiffusion } from "./components.ts";
 import { type ModelFacts, metadataValue } from "./facts.ts";
 import { bucketParameters } from "./moe.ts";
+import type { Report } from "./report.ts";
 
 export type ModelKind =
   | "llm"
@@ -48,6 +49,27 @@ export const KIND_WORDS: Readonly<Record<ModelKind, string>> = {
   vocab: "vocabulary only",
   unknown: "unknown kind",
 };
+
+/**
+ * The kind with what sets the model apart, for a title: "language model with vision, dense", "DoRA adapter". Of other kinds
+ * than language models nothing is added.
+ */
+export function kindTitle({
+  model,
+  adapter,
+  parameters,
+  experts,
+}: Pick<Report, "model" | "adapter" | "parameters" | "experts">): string {
+  if (adapter) return `${adapter.method} adapter`;
+  const words = KIND_WORDS[model.kind];
+  if (model.kind !== "llm") return words;
+  const towers = parameters.aside.filter(
+    ({ what, parameters: count }) => (what === "vision" || what === "audio") && count > 0,
+  );
+  const sees = towers.length > 0 ? ` with ${towers.map(({ what }) => what).join(" and ")}` : "";
+  const mixer = model.mixer === null || model.mixer === "attention" ? "" : `, ${model.mixer}`;
+  return `${words}${sees}, ${experts ? "mixture of experts" : "dense"}${mixer}`;
+}
 
 interface Seen {
   readonly checkpoint: Checkpoint;

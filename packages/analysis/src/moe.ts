@@ -70,8 +70,15 @@ export function countExperts(
   };
 }
 
-/** What one token uses, by three definitions. Without routed experts that is everything but towers and MTP blocks. */
-export function activeParameters(anatomy: Anatomy, experts: Experts | undefined): ActiveParameters {
+/**
+ * What one token uses, by three definitions. Without routed experts that is everything but towers and MTP blocks.
+ * @param tableScores the input table works as the head too, so that all of it is read for every token
+ */
+export function activeParameters(
+  anatomy: Anatomy,
+  experts: Experts | undefined,
+  tableScores: boolean,
+): ActiveParameters {
   // Towers and MTP blocks don't work on a text token; what stands beside the text stack is a line of its own.
   const aside = anatomy.aside.reduce((sum, { parameters }) => sum + parameters, 0);
   const always = anatomy.total - aside - (experts?.routedParameters ?? 0);
@@ -89,8 +96,7 @@ export function activeParameters(anatomy: Anatomy, experts: Experts | undefined)
   const head = bucketParameters(anatomy, "head");
   return {
     active,
-    // Without a head of its own the input table works as the head, and is read whole for every token.
-    withoutInputEmbedding: head === 0 ? active : active - input,
+    withoutInputEmbedding: tableScores ? active : active - input,
     nonEmbedding: active - input - head,
   };
 }

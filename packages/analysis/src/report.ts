@@ -7,10 +7,11 @@ import { type Checkpoint, type CheckpointError, type Finding, grouped } from "@c
 import { type AdapterFacts, adapterFacts } from "./adapter.ts";
 import { type Anatomy, type AsideCount, type BucketCount, countAnatomy, type ExcludedCount } from "./anatomy.ts";
 import { type ComponentCount, componentCollector } from "./components.ts";
-import { type ModelFacts, modelFacts } from "./facts.ts";
+import { describeModel, type ModelDescription } from "./describe-model.ts";
+import { modelFacts } from "./facts.ts";
 import { type HubComparison, hubCollector } from "./hub-count.ts";
-import { type ModelKind, modelKind } from "./kind.ts";
 import { type Layer, type LayerGroup, layerCollector } from "./layers.ts";
+import { sizeCollector } from "./measured-sizes.ts";
 import { activeParameters, countExperts, type Experts } from "./moe.ts";
 import { type LayerPattern, layerPatterns } from "./patterns.ts";
 import { placer } from "./place.ts";
@@ -53,24 +54,7 @@ export interface Report {
     readonly declaredParts: number;
     readonly missingParts: readonly string[];
   };
-  readonly model: {
-    readonly architecture: string | null;
-    readonly name: string | null;
-    readonly kind: ModelKind;
-    readonly layers: number | null;
-    readonly contextLength: number | null;
-    readonly hiddenSize: number | null;
-    readonly vocabularySize: number | null;
-    readonly attentionHeads: number | readonly number[] | null;
-    readonly kvHeads: number | readonly number[] | null;
-    readonly headDim: number | null;
-    readonly feedForwardSize: number | readonly number[] | null;
-    readonly slidingWindow: number | null;
-    /** The input table works as the head: no head is stored, or the stored one is a copy. null where nothing scores tokens. */
-    readonly tiedEmbeddings: boolean | null;
-    /** What mixes the tokens: attention, a recurrent mixer (state-space, linear attention, RWKV, short convolution), or both. */
-    readonly mixer: "attention" | "recurrent" | "hybrid" | null;
-  };
+  readonly model: ModelDescription;
   readonly parameters: {
     readonly total: number;
     /** Per token, definition A; null when it can't be told, and `activeMissing` says what is missing. */
@@ -128,6 +112,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   const mix = mixCollector();
   const hub = hubCollector(checkpoint);
   const components = componentCollector(checkpoint);
+  const sizes = sizeCollector(facts.hiddenSize);
   const expertLayers = new Set<string>();
   let expertsSeen = 0;
   const anatomy = countAnatomy(checkpoint, place, facts, (placed) => {
@@ -135,6 +120,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     mix.visit(placed);
     hub.visit(placed);
     components.visit(placed);
+    sizes.visit(placed);
     const { role, shape } = placed;
     if (role.bucket === "expert" && role.part.startsWith("routed") && role.layer !== undefined) {
       expertLayers.add(`${role.stack} ${role.layer}`);
@@ -147,9 +133,24 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   const logicalKnown = anatomy.unknownPackingTensors === 0 && (packing?.inexact.length ?? 0) === 0;
   const { layers: layerList, traits, groups, rest } = layers.profile();
   const incomplete = checkpoint.error !== undefined || (checkpoint.shards?.missing.length ?? 0) > 0;
+  const patterns = layerPatterns(layerList, facts, traits, { format: checkpoint.format, incomplete });
   const { findings: adapterFindings = [], ...adapter } = adapterFacts(checkpoint, values) ?? {};
   const componentRows = components.rows();
-  const { active, withoutInputEmbedding, nonEmbedding, missing } = activeParameters(anatomy, experts);
+  const model = describeModel({
+    checkpoint,
+    facts,
+    anatomy,
+    layers: layerList,
+    traits,
+    patterns,
+    measured: sizes.sizes(),
+    complete: !incomplete,
+  });
+  const { active, withoutInputEmbedding, nonEmbedding, missing } = activeParameters(
+    anatomy,
+    experts,
+    model.tiedEmbeddings ?? false,
+  );
   const { parts, error } = checkpoint;
   return {
     schemaVersion: SCHEMA_VERSION,
@@ -170,7 +171,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
       declaredParts: checkpoint.shards?.declaredParts ?? parts.length,
       missingParts: checkpoint.shards?.missing ?? [],
     },
-    model: describeModel(checkpoint, facts, anatomy, layerList),
+    model,
     parameters: {
       total: anatomy.total,
       active: logicalKnown ? active : null,
@@ -193,7 +194,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     })),
     layers: layerList,
     layerGroups: groups,
-    layerPatterns: layerPatterns(layerList, facts, traits, { format: checkpoint.format, incomplete }),
+    layerPatterns: patterns,
     ...(experts && { experts }),
     ...(componentRows.length > 0 && { components: componentRows }),
     ...("method" in adapter && { adapter }),
@@ -206,58 +207,6 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
 export function reportError({ code, message, file, offset }: CheckpointError): ReportError {
   return { code, message, file: file ?? null, offset: offset ?? null };
 }
-
-function describeModel(
-  checkpoint: Checkpoint,
-  facts: ModelFacts,
-  anatomy: Anatomy,
-  layers: readonly Layer[],
-): Report["model"] {
-  const embedding = anatomy.buckets.find((bucket) => bucket.bucket === "embedding");
-  const table = embedding?.parts.some((part) => part.part === "token") ?? false;
-  const head = anatomy.buckets
-    .find((bucket) => bucket.bucket === "head")
-    ?.parts.find((part) => part.part === "lm_head");
-  const seen = new Set(
-    layers
-      .filter(({ stack }) => !ASIDE_STACKS.has(stack.split(".", 1)[0] ?? ""))
-      .map(({ stack, index }) => `${stack} ${index}`),
-  ).size;
-  const kind = modelKind(checkpoint, facts, anatomy);
-  return {
-    architecture: facts.architecture ?? null,
-    name: facts.name ?? null,
-    kind,
-    layers: facts.layers ?? (seen > 0 ? seen : null),
-    contextLength: facts.contextLength ?? null,
-    hiddenSize: facts.hiddenSize ?? null,
-    vocabularySize: facts.vocabularySize ?? null,
-    attentionHeads: facts.attentionHeads ?? null,
-    kvHeads: facts.kvHeads ?? null,
-    headDim: facts.headDim ?? null,
-    feedForwardSize: facts.feedForwardSize ?? null,
-    slidingWindow: facts.slidingWindow ?? null,
-    tiedEmbeddings: table && SCORES_TOKENS.has(kind) ? head === undefined || head.parameters === 0 : null,
-    mixer: mixerOf(anatomy),
-  };
-}
-
-/** Kinds that end in scores for the next token, so that a missing head means a tied one. */
-const SCORES_TOKENS: ReadonlySet<ModelKind> = new Set<ModelKind>(["llm", "encoder-decoder", "speech"]);
-
-/** Parts of the bucket attention that stand in its place: state-space, linear attention, RWKV, short convolutions. */
-const RECURRENT_PART = /^(?:ssm|linattn|rwkv|shortconv)\./;
-
-/** What mixes the tokens: attention, a recurrent mixer, or both in turn. null where there is neither. */
-function mixerOf(anatomy: Anatomy): "attention" | "recurrent" | "hybrid" | null {
-  const parts = anatomy.buckets.find((bucket) => bucket.bucket === "attention")?.parts ?? [];
-  const recurrent = parts.some(({ part }) => RECURRENT_PART.test(part));
-  const attention = parts.some(({ part }) => !RECURRENT_PART.test(part));
-  if (recurrent) return attention ? "hybrid" : "recurrent";
-  return attention ? "attention" : null;
-}
-
-const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);
 
 /** Above this share of parameters in tensors that no rule places, the buckets don't tell the whole story. */
 const UNKNOWN_SHARE_WORTH_SAYING = 0.01;
@@ -280,7 +229,24 @@ function anatomyFindings(anatomy: Anatomy, packing: Packing | undefined): readon
       why: "the header doesn't say how wide their rows are, so the totals are upper bounds",
     });
   }
-  if (!Number.isSafeInteger(anatomy.stored) || !Number.isSafeInteger(anatomy.bytes)) {
+  if (packing && packing.copies.length > 0) {
+    findings.push({
+      rule: "quantization/two-copies",
+      severity: "warning",
+      message: `${someTensors(packing.copies, packing.copies.length, "holds a weight", "hold weights")} of which another copy is there`,
+      why: "both are counted; a loader takes one of them",
+    });
+  }
+  if (anatomy.unknownSideTensors > 0) {
+    findings.push({
+      rule: "quantization/unknown-side",
+      severity: "note",
+      message: `${someTensors(anatomy.unknownSides, anatomy.unknownSideTensors, "stands", "stand")} beside packed weights under a name that no rule knows`,
+      why: "counted as parameters; scales of a packing would be none",
+    });
+  }
+  const { stored, bytes, total, unpacked } = anatomy;
+  if (![stored, bytes, total, unpacked].every((sum) => Number.isSafeInteger(sum))) {
     findings.push({
       rule: "anatomy/inexact",
       severity: "error",

@@ -47,21 +47,31 @@ export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)}%`;
 }
 
-/** From so many evenly spaced ranges on, the first two and the last say it all. */
-const EVEN_RUN = 4;
+/** 1 -> "1st", 12 -> "12th", 22 -> "22nd". */
+export function ordinal(n: number): string {
+  const teens = n % 100 >= 11 && n % 100 <= 13;
+  return `${n}${(teens ? undefined : ["th", "st", "nd", "rd"][n % 10]) ?? "th"}`;
+}
 
-/** `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9"; evenly spaced ones in short: "3, 7 … 47". Both ends are included. */
-export function formatRanges(ranges: readonly (readonly [number, number])[], ellipsis = "\u2026"): string {
-  const one = ([first, last]: readonly [number, number]) => (first === last ? `${first}` : `${first}-${last}`);
+/** So many evenly spaced ranges are said in short; fewer are as short in full. */
+const EVEN_RUN = 5;
+
+/**
+ * `[[0, 3], [6, 6], [9, 9]]` -> "0-3, 6, 9". Evenly spaced ones in short: "3-47 every 4th", and for ranges "5 of 6 in 0-58" (0-4, 6-10
+ * and so on, up to 54-58). Both ends are included.
+ */
+export function formatRanges(ranges: readonly (readonly [number, number])[]): string {
   const words: string[] = [];
   for (let i = 0; i < ranges.length; ) {
     const run = evenRun(ranges, i);
     const [first, second, last] = [ranges[i], ranges[i + 1], ranges[i + run - 1]];
     if (run >= EVEN_RUN && first && second && last) {
-      words.push(`${one(first)}, ${one(second)} ${ellipsis} ${one(last)}`);
+      const [step, length] = [second[0] - first[0], first[1] - first[0] + 1];
+      const whole = `${first[0]}-${last[1]}`;
+      words.push(length === 1 ? `${whole} every ${ordinal(step)}` : `${length} of ${step} in ${whole}`);
       i += run;
     } else if (first) {
-      words.push(one(first));
+      words.push(first[0] === first[1] ? `${first[0]}` : `${first[0]}-${first[1]}`);
       i++;
     }
   }

@@ -76,6 +76,7 @@ describe("PEFT", () => {
       rank: 8,
       alpha: 16,
       scaling: 2,
+      rankStabilized: false,
       targets: [
         { module: "q_proj", count: 2, parameters: 2 * (8 * 64 + 64 * 8) },
         { module: "v_proj", count: 2, parameters: 2 * (8 * 64 + 32 * 8) },
@@ -102,7 +103,7 @@ describe("PEFT", () => {
 
   it("rsLoRA divides by the square root of the rank", async () => {
     const found = await facts(peft(1, 16), { config: { ...PEFT_CONFIG, r: 16, use_rslora: true } });
-    expect(found).toMatchObject({ alpha: 16, scaling: 4 });
+    expect(found).toMatchObject({ alpha: 16, scaling: 4, rankStabilized: true });
   });
 
   it("DoRA, and the modules that are saved whole", async () => {

@@ -1,10 +1,21 @@
 /** The plain-language guide: every entry is found, reads as text, and says of a checkpoint what its Report says. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { GGML_TYPES, memoryFileSet, openCheckpoint, openFileSet } from "@checkpoint-inspect/parser";
+import {
+  GGML_TYPES,
+  memoryFileSet,
+  openCheckpoint,
+  openFileSet,
+  writeGgufHeader,
+  writeSafetensorsHeader,
+} from "@checkpoint-inspect/parser";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 
+import { MODELS } from "../../../fixtures/models/index.mjs";
+import { writeModel } from "../../../fixtures/models/write.mjs";
 import { describeReal, expandHeads, readReferenceTsv, realData } from "../../../test-support/real-data.ts";
 import {
   analyse,
@@ -83,6 +94,34 @@ describe("finding an entry", () => {
     ["gguf", "checkpoint"],
     ["tied head", "head"],
     ["active", "active parameters"],
+    ["definition A", "active parameters"],
+    ["Definition c", "active parameters"],
+    ["drafting", "mtp"],
+    ["mtp", "mtp"],
+    ["position", "position"],
+    ["rotary", "position"],
+    ["vision", "tower"],
+    ["audio tower", "tower"],
+    ["projector", "tower"],
+    ["mla", "mla"],
+    ["latent", "mla"],
+    ["buffers", "not counted"],
+    ["Not counted", "not counted"],
+    ["hub shows", "hub"],
+    ["encoder", "encoder-decoder"],
+    ["decoder", "encoder-decoder"],
+    ["width", "width"],
+    ["hidden size", "width"],
+    ["unet", "diffusion"],
+    ["DiT", "diffusion"],
+    ["vae", "diffusion"],
+    ["kv heads", "gqa"],
+    ["gqa", "gqa"],
+    ["embedding model", "embedding model"],
+    ["adapter", "lora"],
+    ["sliding window", "context"],
+    ["bucket", "bucket"],
+    ["tied", "head"],
   ])("%s is %s", (word, expected) => {
     expect(findTerm(word)?.term).toBe(expected);
   });
@@ -93,7 +132,7 @@ describe("finding an entry", () => {
       expect(entry, name).toBeDefined();
       // Types with an entry of their own say it there in words.
       if (!entry || TERMS.includes(entry)) continue;
-      expect(entry.short).toBe(typeWords(name));
+      expect([entry.short, ...entry.paragraphs].join(" ")).toContain(typeWords(name));
       if (blockElements > 1)
         expect(entry.formula?.lines.join()).toContain(`${(8 * blockBytes) / blockElements}`.slice(0, 6));
     }
@@ -106,6 +145,10 @@ describe("finding an entry", () => {
   it("knows labels, and says when a name is both label and type", () => {
     expect(findTerm("q4_k_m")?.short).toBe(fileTypeWords("Q4_K_M"));
     expect(findTerm("UD-Q4_K_XL")?.term).toBe("UD-Q4_K_XL");
+    for (const name of ["Q8_0", "F32", "Q2_K"]) {
+      const { short = "", paragraphs = [] } = findTerm(name) ?? {};
+      expect([short, ...paragraphs].join(" ").split(typeWords(name)), name).toHaveLength(2);
+    }
     const both = findTerm("Q2_K")?.paragraphs.join(" ");
     expect(both).toContain(typeWords("Q2_K"));
     expect(both).toContain(fileTypeWords("Q2_K"));
@@ -142,7 +185,12 @@ describe("the nearest entries", () => {
     ["mixture of expert models", "moe"],
   ])("of %s: %s first", (word, expected) => {
     expect(findTerm(word)).toBeUndefined();
-    expect(nearestTerms(word)[0]?.term).toBe(expected);
+    expect(nearestTerms(word)[0]?.term.term).toBe(expected);
+  });
+
+  it("come with the name that is near, which may be an alias", () => {
+    expect(nearestTerms("bandwith")).toMatchObject([{ name: "bandwidth", term: { term: "inference speed" } }]);
+    expect(nearestTerms("atention")[0]).toMatchObject({ name: "attention", term: { term: "attention" } });
   });
 
   it("a name with two neighbours swapped, a letter missing or one too many is near", () => {
@@ -158,7 +206,7 @@ describe("the nearest entries", () => {
           const [a = "", b = ""] = [name[i], name[i + 1]];
           const middle = how === "swap" ? b + a : how === "drop" ? b : a + a + b;
           const typed = name.slice(0, i) + middle + name.slice(i + 2);
-          return findTerm(typed) !== undefined || nearestTerms(typed, TERMS.length).includes(entry);
+          return findTerm(typed) !== undefined || nearestTerms(typed, TERMS.length).some(({ term }) => term === entry);
         },
       ),
     );
@@ -171,7 +219,8 @@ describe("the nearest entries", () => {
         return near.length <= most && new Set(near).size === near.length;
       }),
     );
-    for (const word of ["", "zzzzzz", "x".repeat(1e6)]) expect(nearestTerms(word)).toEqual([]);
+    for (const word of ["", "zzzzzz", "canine", "wide", "dinner", "x".repeat(1e6)])
+      expect(nearestTerms(word)).toEqual([]);
   });
 });
 
@@ -331,15 +380,15 @@ describe("own numbers of the fixtures", () => {
     );
     expect(own("kv cache", dense)).toContain("With 2,048 tokens of text, the most it was made for: 786 kB");
     const weights = dense.quantization.types.reduce((sum, { bytes }) => sum + bytes, 0);
-    expect(own("vram", dense)).toContain(`Weights: ${formatBytes(weights)}`);
-    expect(own("vram", dense)).toContain(`Estimate: together ${formatBytes(weights + 384 * 2048)}`);
+    expect(own("vram", dense)).toContain(`The weights with their scales take ${formatBytes(weights)}`);
+    expect(own("vram", dense)).toContain(`Estimate: weights and cache together ${formatBytes(weights + 384 * 2048)}`);
   });
 
   it("speed: all that a token uses is read, of experts their share", () => {
     const bytes = (report: Report, name: string) => report.buckets.find((count) => count.bucket === name)?.bytes ?? 0;
     const all = untied.buckets.reduce((sum, count) => sum + count.bytes, 0);
     expect(all - bytes(untied, "embedding")).toBe(238_464);
-    expect(own("speed", untied)).toContain("at least 238 kB of 255 kB are read");
+    expect(own("speed", untied)).toContain("at least 238 kB of the 255 kB of weights are read");
     // Tied: the whole table is read as the head. Two of eight experts.
     const routed = moe.buckets
       .find((count) => count.bucket === "expert")
@@ -351,6 +400,34 @@ describe("own numbers of the fixtures", () => {
 
   it("an estimate is called one", () => {
     for (const word of ["cost", "speed", "vram", "training data"]) expect(own(word, dense)).toContain("Estimate");
+  });
+
+  it("active: definitions A, B and C by their letters, and why B is A where the head is tied", () => {
+    const { paragraphs } = term("active");
+    for (const letter of "ABC") expect(paragraphs.join(" ")).toContain(`Definition ${letter},`);
+    expect(own("active", moe)).toMatch(/^A, with the tables/m);
+    expect(own("active", moe)).toMatch(/^B: the same\. The embedding table is the head too \(tied\)/m);
+    expect(own("active", untied)).toMatch(/^B, without the embedding: /m);
+    expect(own("active", untied)).toMatch(/^C, without embedding and head: /m);
+  });
+
+  it("a label: whether the file carries it, and what is measured", () => {
+    const measured = `Measured: ${dense.quantization.bitsPerWeight?.toFixed(2)} bits per weight`;
+    expect(own("Q4_K_M", dense)).toContain("This file declares itself as Q4_K_M");
+    expect(own("Q4_K_M", dense)).toContain(measured);
+    expect(own("Q4_K_M", dense)).toContain("Q4_K: ");
+    expect(own("Q5_K_S", dense)).toContain("doesn't carry the label Q5_K_S: it declares Q4_K_M");
+    expect(own("Q5_K_S", dense)).toContain(measured);
+  });
+
+  it("packed weights: 4-bit is said to be there, other types not, and words of 32 bits are containers", async () => {
+    const gptq = await reportOf(`${FIXTURES}llama-tiny-gptq`);
+    expect(own("int4", gptq)).toMatch(/^Yes: this file has weights stored as 4-bit types\.\nPacked as GPTQ 4-bit/);
+    for (const word of ["int8", "k-quants", "i-quants", "mxfp4"])
+      expect(own(word, gptq), word).toMatch(/^Nothing in this file is stored as /);
+    expect(own("I32", gptq)).toContain("weights are packed inside, at 4 bits each: each number holds 8 of them.");
+    expect(own("I32", gptq)).not.toContain("exact");
+    expect(own("int4", await reportOf(`${FIXTURES}llama-tiny-bnb-nf4`))).toMatch(/^Yes: /);
   });
 
   it("a file that was cut off gets a word of caution first", async () => {
@@ -407,7 +484,8 @@ describeReal("own numbers of real models", () => {
     const said = own("kv cache", await head(name));
     expect(said).toContain(`If every layer kept every token: `);
     expect(said).toContain(`= ${formatExact(cacheOf(repo))} bytes per token.`);
-    expect(said).toContain("a window only");
+    expect(said).toMatch(/window/);
+    expect(said).toContain("the most that it can take");
   });
 
   it.each<[string, RegExp]>([
@@ -436,11 +514,13 @@ describeReal("own numbers of real models", () => {
 
   it("Mixtral-8x7B: total against active, experts read against experts stored", async () => {
     const report = await head("Mixtral-8x7B");
-    expect(own("active parameters", report)).toContain("A: 12,879,925,248 (12.9 B) of 46,702,792,704");
+    expect(own("active parameters", report)).toContain(
+      "A, with the tables at both ends: 12,879,925,248 (12.9 B) of 46,702,792,704",
+    );
     expect(own("active parameters", report)).toContain("12,748,853,248");
     expect(own("active parameters", report)).toContain("12,617,781,248");
     // 2 bytes for each parameter of definition B.
-    expect(own("speed", report)).toContain("at least 25.5 GB of 93.4 GB are read");
+    expect(own("speed", report)).toContain("at least 25.5 GB of the 93.4 GB of weights are read");
     expect(own("cost", report)).toContain("2 x 12,748,853,248 active parameters");
   });
 
@@ -449,13 +529,14 @@ describeReal("own numbers of real models", () => {
     expect(own("bias", report)).toContain("102,144 of 124,439,808 parameters are biases");
     expect(own("embedding", report)).toContain("50,257 rows x 768 numbers (the width) = 38,597,376");
     expect(own("head", report)).toContain("The head is tied");
-    expect(own("attention", report)).toContain("Q, K and V in one matrix");
+    expect(own("attention", report)).toContain("Q 7.09 M, K 7.09 M, V 7.09 M and O 7.09 M");
+    expect(own("attention", report)).toContain("Q, K and V are stored in one matrix");
     expect(own("neuron", report)).toContain("3,072 numbers wide inside");
   });
 
   it("Mamba-2.8B: a mixer without attention or feed-forward networks", async () => {
     const report = await head("Mamba-2.8B");
-    expect(own("mixer", report)).toContain("state-space (Mamba)");
+    expect(own("mixer", report)).toContain("(state-space, as in Mamba)");
     expect(own("attention", report)).toContain("has no attention");
     expect(own("ffn", report)).toContain("has no feed-forward networks");
     expect(own("neuron", report)).toContain("no feed-forward networks");
@@ -470,4 +551,163 @@ describeReal("own numbers of real models", () => {
       expect(own("checkpoint", report)).toContain("GGUF v3");
     },
   );
+});
+
+/** Checkpoints made from recipes: the header at full size, the data a hole. */
+async function recipe(name: string, format: "gguf" | "safetensors"): Promise<Report> {
+  const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-explain-"));
+  try {
+    const found = MODELS.find((model) => model.name === name);
+    if (!found) throw new Error(`no recipe of ${name}`);
+    return await reportOf(writeModel(found, format, folder));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+describe("own numbers of models made from recipes", () => {
+  it("Qwen3-1.7B: one size for the weights, another for all tensors, and what the rest is", async () => {
+    const report = await recipe("Qwen3-1.7B", "safetensors");
+    for (const word of ["quantization", "vram", "cost"]) {
+      expect(own(word, report), word).toMatch(/3\.44 GB/);
+      expect(own(word, report), word).toContain(
+        "All tensors of the file take 4.06 GB: 622 MB of that isn't counted as weights (a second copy of the tied table).",
+      );
+    }
+    expect(own("kv cache", report)).toContain("the weights take 3.44 GB");
+    expect(own("speed", report)).toContain("at least 3.44 GB of the 3.44 GB of weights are read");
+    expect(own("speed", report)).not.toContain("4.06");
+    expect(own("not counted", report)).toContain("a second copy of the tied table, 311,164,928 stored numbers");
+    expect(own("hub", report)).toContain("2,031,739,904");
+  });
+
+  it("T5-small: both stacks have neurons, and cross-attention is part of Q, K, V and O", async () => {
+    for (const format of ["gguf", "safetensors"] as const) {
+      const report = await recipe("T5-small", format);
+      expect(own("neuron", report)).toContain("2,048 numbers wide inside");
+      expect(own("neuron", report)).toContain(
+        "In 12 layers (6 encoder, 6 decoder) that makes 12 x 2,048 = 24,576 neurons",
+      );
+      expect(own("attention", report)).toContain("Its parts: Q 4.72 M, K 4.72 M, V 4.72 M and O 4.72 M.");
+      expect(own("attention", report)).toContain("6.29 M of that is cross-attention, with which the decoder looks");
+      expect(own("encoder", report)).toContain("The decoder has 6 layers");
+      expect(own("dense", report)).not.toContain("A token goes through all layers");
+    }
+  });
+
+  it("whisper-tiny and BERT-base: only the token table depends on the vocabulary", async () => {
+    const whisper = await recipe("whisper-tiny", "safetensors");
+    expect(own("tokenizer", whisper)).toContain("The token table, whose size depends on it, holds 19.9 M");
+    expect(own("tokenizer", await recipe("BERT-base", "safetensors"))).toContain("holds 23.4 M");
+  });
+
+  it("Mamba-2.8B has no KV cache to read", async () => {
+    const said = own("speed", await recipe("Mamba-2.8B", "gguf"));
+    expect(said).toContain("There is no KV cache");
+    expect(said).not.toContain("The KV cache is read on top");
+  });
+
+  it("gpt-oss-20b and Gemma-3-27B: which layers have a window, in the words of the report", async () => {
+    for (const name of ["gpt-oss-20b", "Gemma-3-27B"]) {
+      const report = await recipe(name, "safetensors");
+      const words = report.layerPatterns.find(({ subject }) => subject === "window")?.words ?? "none";
+      expect(own("context", report).toLowerCase(), name).toContain(words.toLowerCase());
+      expect(own("kv cache", report).toLowerCase(), name).toContain(words.toLowerCase());
+    }
+  });
+
+  it("DeepSeek-V3: 8-bit floats are no integers; drafting blocks and latent attention", async () => {
+    const report = await recipe("DeepSeek-V3", "safetensors");
+    expect(own("int8", report)).toMatch(/^Nothing in this file is stored as 8-bit integers\.\nIts types: F8_E4M3/);
+    expect(own("int8", report)).toContain("Packed as FP8 (E4M3)");
+    expect(own("mtp", report)).toContain("671,026,419,200 parameters (671 B) remain");
+    expect(own("mla", report)).toContain("kv_b 1.02 B");
+    // The scales of experts that aren't chosen aren't read.
+    expect(own("speed", report)).toContain("about 37.7 GB of the 689 GB");
+  });
+});
+
+describe("what is no text model", () => {
+  async function made(files: Readonly<Record<string, string | Uint8Array>>): Promise<Report> {
+    const bytes = Object.entries(files).map(([name, data]) => [name, Buffer.from(data)] as const);
+    return analyse(await openFileSet(memoryFileSet("made", Object.fromEntries(bytes))));
+  }
+
+  function safetensors(shapes: Readonly<Record<string, readonly number[]>>): Uint8Array {
+    const { header, sizeBytes } = writeSafetensorsHeader(
+      Object.entries(shapes).map(([name, shape]) => ({ name, dtype: "BF16", shape })),
+    );
+    return Buffer.concat([header, Buffer.alloc(sizeBytes - header.length)]);
+  }
+
+  it("an adapter: rank, alpha, scaling, targets, base; words for models don't apply", async () => {
+    const path = "base_model.model.model.layers.0.self_attn.q_proj";
+    const report = await made({
+      "adapter_config.json": JSON.stringify({
+        peft_type: "LORA",
+        r: 4,
+        lora_alpha: 8,
+        target_modules: ["q_proj"],
+        base_model_name_or_path: "someone/base",
+      }),
+      "adapter_model.safetensors": safetensors({
+        [`${path}.lora_A.weight`]: [4, 64],
+        [`${path}.lora_B.weight`]: [64, 4],
+      }),
+    });
+    const said = own("lora", report);
+    expect(said).toContain("This file is an adapter (LoRA), with 512 parameters");
+    expect(said).toContain("the base: someone/base");
+    expect(said).toContain("Rank: 4");
+    expect(said).toContain("Alpha: 8. Scaling: the change is multiplied by alpha / rank = 8 / 4 = 2.");
+    expect(said).toContain("It changes 1 module in 1 layer: q_proj.");
+    for (const word of ["head", "dense", "layer", "active", "speed", "context"])
+      expect(own(word, report), word).toContain("doesn't apply to it");
+    for (const word of ["parameter", "quantization", "BF16"]) expect(own(word, report), word).not.toContain("apply");
+  });
+
+  it("a projector: attention stands in its tower, and no token of text goes through it", async () => {
+    const header = writeGgufHeader({
+      metadata: [
+        { key: "general.architecture", type: "string", value: "clip" },
+        { key: "general.type", type: "string", value: "mmproj" },
+      ],
+      tensors: [
+        { name: "v.blk.0.attn_q.weight", shape: [32, 32], type: 0 },
+        { name: "v.blk.0.ffn_up.weight", shape: [32, 64], type: 0 },
+        { name: "v.blk.0.ln1.weight", shape: [32], type: 0 },
+        { name: "mm.0.weight", shape: [32, 64], type: 0 },
+      ],
+    });
+    const report = await made({ "mmproj.gguf": Buffer.concat([header, Buffer.alloc(4 * (1024 + 2 * 2048 + 32))]) });
+    expect(report.model.kind).toBe("projector");
+    expect(own("attention", report)).toContain("in the tower, attention holds 1.02 K");
+    expect(own("ffn", report)).toContain("in the tower, the feed-forward networks hold 2.05 K");
+    expect(own("active", report)).toContain("don't apply");
+    expect(own("dense", report)).toContain("No token of text goes through it");
+    expect(own("tower", report)).toContain("There is no text model in this file");
+  });
+
+  it("a vision model: no token goes through it", async () => {
+    const block = "vit.encoder.layer.0";
+    const report = await made({
+      "config.json": JSON.stringify({
+        model_type: "vit",
+        architectures: ["ViTForImageClassification"],
+        hidden_size: 8,
+      }),
+      "model.safetensors": safetensors({
+        "vit.embeddings.patch_embeddings.projection.weight": [8, 3, 2, 2],
+        [`${block}.attention.attention.query.weight`]: [8, 8],
+        [`${block}.intermediate.dense.weight`]: [32, 8],
+        [`${block}.output.dense.weight`]: [8, 32],
+        "classifier.weight": [10, 8],
+      }),
+    });
+    expect(report.model.kind).toBe("vision");
+    expect(own("active", report)).toContain("don't apply");
+    expect(own("dense", report)).toContain("An image goes through all of its layers");
+    expect(own("tokenizer", report)).toContain("needs no tokenizer");
+    for (const entry of TERMS) expect(own(entry.term, report), entry.term).not.toMatch(/[Aa] token (?:goes|uses)/);
+  });
 });

@@ -272,6 +272,7 @@ describeReal("the reference table of names", () => {
         // A family is called by its model_type, and a note.
         architecture: family.split(" ")[0],
         textLayers: TEXT_LAYERS.find(([pattern]) => pattern.test(family))?.[1],
+        quantized: members.some((row) => row.bucket === "quant_side"),
         has: (name) => names.has(name),
       });
       for (const row of members) {
@@ -417,7 +418,40 @@ describe("names that look like something else", () => {
     ["blocks.0.attn.q.alpha", ["blocks.0.attn.q.lora_down.weight"], "other/lora.alpha @text.0"],
     ["resblocks.0.activations.0.act.alpha", [], "other/activation @text.0"],
   ])("%s beside %j", (name, neighbours, expected) => {
-    expect(inShort(roleOf(name, { neighbours }))).toBe(expected);
+    expect(inShort(roleOf(name, { neighbours, quantized: expected.startsWith("quant-side") }))).toBe(expected);
+  });
+
+  it.each([
+    // Names of scales and ranges, and where nothing is quantized something learned.
+    ["model.layers.0.self_attn.k_scale", [], "quant-side/kv_scale"],
+    ["model.layers.0.self_attn.attn.prob_scale", [], "quant-side/kv_scale"],
+    ["model.layers.0.self_attn.fa_q.scale", [], "quant-side/kv_scale"],
+    ["layers.0.attention.wq.qscale_weight", [], "quant-side/scale"],
+    ["layers.0.attention.k_fake_quantizer.qscale_act", [], "quant-side/input_scale"],
+    ["transformer.layers.0.attention.qkv.weights_scaling_factor", [], "quant-side/scale"],
+    ["transformer.layers.0.attention.kv_cache_scaling_factor", [], "quant-side/kv_scale"],
+    ["model.layers.0.self_attn.q_proj.weight_offset", [], "quant-side/zeros"],
+    ["model.layers.0.self_attn.q_proj.deq_scale", [], "quant-side/scale"],
+    ["model.layers.0.self_attn.q_proj.weight.scale", ["model.layers.0.self_attn.q_proj.weight"], "quant-side/scale"],
+    ["model.layers.0.mlp.experts.w13_input_scale", ["model.layers.0.mlp.experts.w13_weight"], "quant-side/input_scale"],
+    [
+      "model.layers.0.mlp.experts.gate_up_proj_weight_scale_2",
+      ["model.layers.0.mlp.experts.gate_up_proj"],
+      "quant-side/scale",
+    ],
+    ["quantizer.codebooks", [], "quant-side/aqlm"],
+  ])("%s is a side only where something is quantized", (name, neighbours, expected) => {
+    expect(inShort(roleOf(name, { neighbours, quantized: true }))).toMatch(new RegExp(`^${expected} @`));
+    expect(roleOf(name, { neighbours }).bucket).not.toBe("quant-side");
+  });
+
+  it("takes recorded ranges for sides even before anything is quantized", () => {
+    expect(roleOf("model.layers.0.self_attn.q_proj.weight_quantizer._amax").bucket).toBe("quant-side");
+  });
+
+  it("takes no scale for a stack's that isn't there", () => {
+    const name = "model.layers.0.mlp.experts.gate_up_proj_weight_scale";
+    expect(roleOf(name, { quantized: true }).bucket).not.toBe("quant-side");
   });
 
   it.each([
@@ -465,7 +499,7 @@ describe("names that look like something else", () => {
 
   it("asks the neighbours of each name, not of the first of its kind", () => {
     const neighbours = new Set(["layers.1.attn.wq_a.weight"]);
-    const classify = hfClassifier({ has: (name) => neighbours.has(name) });
+    const classify = hfClassifier({ quantized: true, has: (name) => neighbours.has(name) });
     const bucketOf = (layer: number) =>
       classify({ name: `layers.${layer}.attn.wq_a.scale`, shape: [], type: "F32" }).bucket;
     expect([bucketOf(0), bucketOf(1), bucketOf(0)]).toEqual(["other", "quant-side", "other"]);
@@ -486,7 +520,7 @@ describe("names that look like something else", () => {
     expect(roleOf("some.counter", {}, "I64")).toMatchObject({ bucket: "other", part: "buffer", buffer: true });
     expect(roleOf("model.layers.0.mlp.up_proj.Qidxs", {}, "I64").buffer).toBeUndefined();
     expect(roleOf("model.layers.0.mlp.up_proj.qweight", {}, "I32")).toMatchObject({ bucket: "ffn", part: "up" });
-    expect(roleOf("model.layers.0.mlp.up_proj.weight_shape", {}, "I64").bucket).toBe("quant-side");
+    expect(roleOf("model.layers.0.mlp.up_proj.weight_shape", { quantized: true }, "I64").bucket).toBe("quant-side");
   });
 
   it("knows adapters' names", () => {

@@ -3,7 +3,7 @@ import type { Checkpoint, JsonObject } from "@checkpoint-inspect/parser";
 import { describe, expect, it } from "vitest";
 
 import { describeReal, readReferenceTsv } from "../../../test-support/real-data.ts";
-import { analyse, modelFacts } from "../src/index.ts";
+import { analyse, kindTitle, modelFacts } from "../src/index.ts";
 
 function safetensors(names: readonly string[], json: JsonObject = {}): Checkpoint {
   return {
@@ -303,6 +303,204 @@ describe("facts", () => {
       }),
     );
     expect(facts).toMatchObject({ hiddenSize: 64, layers: 2 });
+  });
+});
+
+/** The checkpoint with these shapes in place of 4 x 4. */
+function shaped(checkpoint: Checkpoint, shapes: Readonly<Record<string, readonly number[]>>): Checkpoint {
+  const tensors = checkpoint.tensors.map((tensor) => {
+    const shape = shapes[tensor.name] ?? tensor.shape;
+    return { ...tensor, shape, elements: shape.reduce((a, b) => a * b, 1) };
+  });
+  return { ...checkpoint, tensors };
+}
+
+describe("sizes", () => {
+  const model = (checkpoint: Checkpoint) => analyse(checkpoint).model;
+  const expert = (leaf: string) => `model.layers.0.mlp.experts.0.${leaf}_proj.weight`;
+
+  it("of the table and the feed-forward network come from the tensors where nobody states them", () => {
+    const made = shaped(safetensors(LLAMA, { hidden_size: 4 }), {
+      "model.embed_tokens.weight": [100, 4],
+      "model.layers.0.mlp.up_proj.weight": [16, 4],
+    });
+    expect(model(made)).toMatchObject({ vocabularySize: 100, feedForwardSize: 16, expertFeedForwardSize: null });
+    // Qwen's first models state twice the width.
+    expect(
+      model(shaped({ ...made, config: { file: "config.json", json: { hidden_size: 4, intermediate_size: 32 } } }, {})),
+    ).toMatchObject({
+      feedForwardSize: 16,
+    });
+    // Without the model's width nothing follows from a shape.
+    expect(model(shaped(safetensors(LLAMA), {})).feedForwardSize).toBeNull();
+  });
+
+  it("that no tensor has aren't shown", () => {
+    const mamba = ["model.embed_tokens.weight", "model.layers.0.mixer.x_proj.weight", "model.layers.0.mixer.A_log"];
+    const config = { hidden_size: 4, intermediate_size: 8, num_attention_heads: 2, head_dim: 2 };
+    expect(model(safetensors(mamba, config))).toMatchObject({
+      attentionHeads: null,
+      headDim: null,
+      feedForwardSize: null,
+    });
+    const half = { ...safetensors(mamba, config), shards: { declaredParts: 2, missing: ["b.safetensors"] } };
+    expect(model(half)).toMatchObject({ attentionHeads: 2, feedForwardSize: 8 });
+  });
+
+  it("of experts are their own: stated, or shown by the tensors", () => {
+    const all = ["model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight", expert("up"), expert("down")];
+    const widths = (json: JsonObject, names = all) => {
+      const { feedForwardSize, expertFeedForwardSize } = model(
+        shaped(safetensors(names, { hidden_size: 4, ...json }), { [expert("up")]: [8, 4] }),
+      );
+      return [feedForwardSize, expertFeedForwardSize];
+    };
+    expect(widths({ intermediate_size: 64, moe_intermediate_size: 8 })).toEqual([null, 8]);
+    // Mixtral has one width, and it is the experts'.
+    expect(widths({ intermediate_size: 8 })).toEqual([null, 8]);
+    expect(widths({ intermediate_size: 8, intermediate_size_mlp: 16 })).toEqual([null, 8]);
+    const dense = [...all, "model.layers.1.mlp.up_proj.weight"];
+    expect(widths({ intermediate_size: 8, intermediate_size_mlp: 16, moe_intermediate_size: 8 }, dense)).toEqual([
+      4, 8,
+    ]);
+    const towers = [...all, "vision_tower.encoder.layers.0.mlp.fc1.weight"];
+    expect(widths({ intermediate_size: 64, moe_intermediate_size: 8 }, towers)).toEqual([null, 8]);
+  });
+});
+
+describe("titles", () => {
+  const title = (names: readonly string[], json: JsonObject = {}) => kindTitle(analyse(safetensors(names, json)));
+  const tower = "vision_tower.encoder.layers.0.self_attn.q_proj.weight";
+
+  it.each([
+    [LLAMA, "language model, dense"],
+    [[...LLAMA, tower], "language model with vision, dense"],
+    [BERT, "encoder"],
+    [["model.embed_tokens.weight", "model.layers.0.mixer.x_proj.weight"], "language model, dense, recurrent"],
+  ])("%#: %s", (names, words) => {
+    expect(title(names)).toBe(words);
+  });
+
+  it("of an adapter is its method", () => {
+    const at = "base_model.model.model.layers.0.self_attn.q_proj";
+    expect(title([`${at}.lora_A.weight`, `${at}.lora_B.weight`, `${at}.lora_magnitude_vector`])).toBe("DoRA adapter");
+  });
+});
+
+describe("details", () => {
+  const details = (checkpoint: Checkpoint) =>
+    Object.fromEntries(analyse(checkpoint).model.details.map(({ key, value }) => [key, value]));
+
+  it.each([
+    [
+      "an image classifier",
+      safetensors(["vit.encoder.layer.0.attention.attention.query.weight"], {
+        architectures: ["ViTForImageClassification"],
+        image_size: 224,
+        patch_size: [16, 16],
+        num_channels: 3,
+        id2label: { 0: "cat", 1: "dog", 2: "owl" },
+      }),
+      { imageSize: 224, patchSize: 16, imageChannels: 3, classes: 3 },
+    ],
+    [
+      "a backbone, whose config has two labels all the same",
+      safetensors(["vit.encoder.layer.0.attention.attention.query.weight"], {
+        architectures: ["ViTModel"],
+        image_size: [224, 336],
+        id2label: { 0: "LABEL_0", 1: "LABEL_1" },
+      }),
+      { imageSize: "224 x 336" },
+    ],
+    [
+      "a projector",
+      gguf(["v.blk.0.attn_q.weight", "mm.0.weight"], {
+        "general.architecture": "clip",
+        "clip.vision.image_size": 896,
+        "clip.vision.patch_size": 14,
+        "clip.vision.embedding_length": 1152,
+        "clip.vision.projection_dim": 2560,
+        "clip.projector_type": "gemma3",
+      }),
+      { imageSize: 896, patchSize: 14, towerWidth: 1152, projectorType: "gemma3", projectionWidth: 2560 },
+    ],
+    [
+      "a GGUF embedding model",
+      gguf(GGUF_LLAMA, { "general.architecture": "bert", "bert.pooling_type": 2, "bert.embedding_length": 384 }),
+      { pooling: "vector of the first token (CLS)", vectorWidth: 384 },
+    ],
+    [
+      "a reranker",
+      safetensors(BERT, { architectures: ["BertForSequenceClassification"], num_labels: 1 }),
+      { output: "one number" },
+    ],
+    [
+      "a speech model",
+      safetensors(["model.encoder.layers.0.fc1.weight", "model.decoder.layers.0.fc1.weight"], {
+        architectures: ["WhisperForConditionalGeneration"],
+        num_mel_bins: 80,
+        max_source_positions: 1500,
+      }),
+      { melBins: 80, audioPositions: 1500, encoderParameters: 16, decoderParameters: 16 },
+    ],
+    [
+      "Mamba",
+      safetensors(["model.embed_tokens.weight", "model.layers.0.mixer.x_proj.weight"], {
+        hidden_size: 4,
+        state_size: 16,
+        expand: 2,
+        conv_kernel: 4,
+      }),
+      { stateSize: 16, mixerWidth: 8, convolutionWidth: 4 },
+    ],
+    [
+      "RWKV",
+      gguf(["token_embd.weight", "blk.0.time_mix_w1.weight"], {
+        "general.architecture": "rwkv6",
+        "rwkv6.wkv.head_size": 64,
+        "rwkv6.ssm.state_size": 0,
+      }),
+      { mixerHeadSize: 64 },
+    ],
+    [
+      "an importance matrix",
+      gguf(["blk.0.attn_q.weight.in_sum2", "blk.0.attn_q.weight.counts"], {
+        "general.type": "imatrix",
+        "imatrix.datasets": "wiki.txt",
+        "imatrix.chunk_count": 100,
+        "imatrix.chunk_size": 512,
+      }),
+      { datasets: "wiki.txt", chunks: 100, chunkTokens: 512 },
+    ],
+    [
+      "a vocabulary",
+      gguf([], { "tokenizer.ggml.tokens": "x", "tokenizer.ggml.model": "gpt2", "tokenizer.ggml.pre": "qwen2" }),
+      { tokenizer: "gpt2", pretokenizer: "qwen2" },
+    ],
+    ["a language model", safetensors(LLAMA, { image_size: 224, num_labels: 2 }), {}],
+  ] as const)("of %s", (_, checkpoint, expected) => {
+    expect(details(checkpoint)).toEqual(expected);
+  });
+
+  it("of a control vector: what it is for, its layers and its width", () => {
+    const made = gguf(["direction.1", "direction.2"], {
+      "general.architecture": "controlvector",
+      "controlvector.model_hint": "llama",
+    });
+    const vectors = shaped(made, { "direction.1": [64], "direction.2": [64] });
+    expect(details(vectors)).toEqual({ modelHint: "llama", layersCovered: "1-2", width: 64 });
+  });
+
+  it("of a pipeline: its class", () => {
+    const checkpoint = safetensors(["unet/conv_in.weight"], { _class_name: "AnyPipeline" });
+    const component = { name: "unet", className: "UNet2DConditionModel", library: "diffusers" };
+    const place = { firstTensor: 0, tensorCount: 1, firstPart: 0, partCount: 1 };
+    expect(details({ ...checkpoint, components: [{ ...component, ...place }] })).toEqual({ pipeline: "AnyPipeline" });
+  });
+
+  it("take over no number that is none, and no text without end", () => {
+    const odd = { architectures: ["ViTModel"], image_size: -1, patch_size: "x".repeat(1000), num_channels: [1, 2, 3] };
+    expect(details(safetensors(["vit.encoder.layer.0.attention.attention.query.weight"], odd))).toEqual({});
   });
 });
 

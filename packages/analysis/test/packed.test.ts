@@ -2,7 +2,7 @@
  * Packed weights: whatever the scheme, a module of [out, in] counts out * in parameters, its scales and maps count none, and its
  * bits are all of its bytes. Where the tensors don't tell, the report says so, and never gives a number as if they did.
  */
-import { type Checkpoint, memoryFileSet, openFileSet } from "@checkpoint-inspect/parser";
+import { type Checkpoint, decodeNumbers, memoryFileSet, openFileSet } from "@checkpoint-inspect/parser";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -11,6 +11,7 @@ import { BITSANDBYTES } from "../../../fixtures/quantized/bitsandbytes.mjs";
 import { COMPRESSED_TENSORS } from "../../../fixtures/quantized/compressed-tensors.mjs";
 import { FP8 } from "../../../fixtures/quantized/fp8.mjs";
 import { GPTQ } from "../../../fixtures/quantized/gptq.mjs";
+import { USUAL_SETTINGS } from "../../../fixtures/quantized/usual-settings.mjs";
 import {
   fullName,
   MODULE,
@@ -20,7 +21,9 @@ import {
 } from "../../../fixtures/quantized/write.mjs";
 import { analyse, type Report, valuesWanted } from "../src/index.ts";
 
-const RECIPES: readonly Recipe[] = [...GPTQ, ...AWQ, ...BITSANDBYTES, ...COMPRESSED_TENSORS, ...FP8];
+const LISTS: readonly Recipe[] = [...GPTQ, ...AWQ, ...BITSANDBYTES, ...COMPRESSED_TENSORS, ...FP8];
+const SCHEMES = new Set(LISTS.map(({ scheme }) => scheme));
+const RECIPES = [...new Set([...LISTS, ...USUAL_SETTINGS.filter(({ scheme }) => SCHEMES.has(scheme))])];
 
 interface Change {
   readonly tensors?: readonly RecipeTensor[];
@@ -37,16 +40,8 @@ async function open(recipe: Recipe, out: number, width: number, change: Change =
 async function report(checkpoint: Checkpoint): Promise<Report> {
   const wanted = valuesWanted(checkpoint);
   const data = await checkpoint.readData(wanted);
-  const values = new Map(wanted.map((tensor, i) => [tensor.name, integers(tensor.type, data[i] as Uint8Array)]));
+  const values = new Map(wanted.map(({ name, type }, i) => [name, decodeNumbers(type, data[i] as Uint8Array) ?? []]));
   return analyse(checkpoint, { values });
-}
-
-function integers(type: string, bytes: Uint8Array): readonly number[] {
-  const size = type === "I64" ? 8 : 4;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Array.from({ length: bytes.length / size }, (_, i) =>
-    size === 8 ? Number(view.getBigInt64(i * 8, true)) : view.getInt32(i * 4, true),
-  );
 }
 
 const BYTES: Record<string, number> = { U8: 1, I8: 1, I16: 2, F16: 2, BF16: 2, I32: 4, F32: 4, I64: 8 };
@@ -116,7 +111,7 @@ describe.each(RECIPES)("$name", (recipe) => {
         const tensors = [
           ...recipe.tensors(out, width),
           { suffix: "model.layers.0.self_attn.o_proj.bias", dtype: "BF16", shape: [bias] },
-          { suffix: "model.layers.0.input_layernorm.weight", dtype: "BF16", shape: [norm] },
+          { suffix: "model.layers.0.post_attention_layernorm.weight", dtype: "BF16", shape: [norm] },
         ];
         const { parameters } = await report(await open(recipe, out, width, { tensors }));
         expect(parameters.total).toBe(parametersOf(recipe, out, width) + bias + norm);
@@ -182,6 +177,83 @@ describe("values that a header lacks", () => {
     expect(parameters).toMatchObject({ logicalKnown: false, total: out * Math.ceil(width / 8) * 8 });
   });
 });
+
+describe("an odd number of weights, two a byte", () => {
+  const recipe = BITSANDBYTES.find(({ name }) => name.endsWith("of an odd number of weights")) as Recipe;
+  const [out, width] = recipe.shapes[1];
+  const state = `${MODULE}.weight.quant_state.bitsandbytes__nf4`;
+  const withWidths = (widths: object) => ({ config: { ...recipe.config, ...widths } });
+  const text = (json: unknown) => [...new TextEncoder().encode(JSON.stringify(json))];
+
+  it("is an upper bound until the shape is read", async () => {
+    const checkpoint = await open(recipe, out, width);
+    expect(valuesWanted(checkpoint).map(({ name }) => name)).toEqual([state]);
+    const { parameters, findings } = analyse(checkpoint);
+    expect(parameters).toMatchObject({ logicalKnown: false, total: out * width + 1 });
+    expect(findings.map(({ rule }) => rule)).toEqual(["quantization/row-width"]);
+    expect((await report(checkpoint)).parameters).toMatchObject({ logicalKnown: true, total: out * width });
+  });
+
+  it.each([
+    ["an odd width of the state", { hidden_size: 53 }],
+    ["an odd width between", { hidden_size: 64, intermediate_size: 37 }],
+    ["a tower's odd width", { hidden_size: 64, vision_config: { hidden_size: 53 } }],
+    ["widths that are none", { hidden_size: "64", intermediate_size: 64 }],
+  ])("asks for the shape with %s", async (_, widths) => {
+    // A module that doesn't surely read the state.
+    const module = "model.layers.0.self_attn.o_proj";
+    const checkpoint = await open({ ...recipe, module }, out, width, withWidths(widths));
+    expect(valuesWanted(checkpoint).map(({ name }) => name)).toEqual([state.replace(MODULE, module)]);
+    expect(analyse(checkpoint).parameters.logicalKnown).toBe(false);
+  });
+
+  it.each([
+    ["even widths", withWidths({ hidden_size: 64, intermediate_size: 256 })],
+    ["a text model's even width", withWidths({ text_config: { hidden_size: 64 } })],
+    ["a bias", { tensors: [...recipe.tensors(64, 256), { suffix: ".bias", dtype: "BF16", shape: [64] }] }],
+    [
+      "the norm in front",
+      {
+        tensors: [
+          ...recipe.tensors(64, 256),
+          { suffix: "model.layers.0.input_layernorm.weight", dtype: "BF16", shape: [256] },
+        ],
+      },
+    ],
+  ])("knows without asking that a side is even: %s", async (_, change) => {
+    const checkpoint = await open(recipe, 64, 256, change);
+    expect(valuesWanted(checkpoint)).toEqual([]);
+    const { parameters } = analyse(checkpoint);
+    expect(parameters.logicalKnown).toBe(true);
+    expect(parameters.total - parameters.biases - (checkpoint.tensors.find(isNorm)?.elements ?? 0)).toBe(64 * 256);
+  });
+
+  it.each([
+    ["zeros, as a file of holes has them", Array(90).fill(0)],
+    ["no JSON", [...new TextEncoder().encode('{"shape": [37, 53')]],
+    ["null", text(null)],
+    ["no shape", text({ blocksize: 64 })],
+    ["another matrix", text({ shape: [37, 54] })],
+    ["sides that are none", text({ shape: [-37, -53] })],
+    ["sides past what can be counted", text({ shape: [1e300, 1e300] })],
+    ["numbers that are no bytes", [Number.NaN, -1, 1e9]],
+  ])("takes no state that contradicts the bytes: %s", async (_, values) => {
+    const checkpoint = await open(recipe, out, width);
+    const { parameters } = analyse(checkpoint, { values: new Map([[state, values]]) });
+    expect(parameters).toMatchObject({ logicalKnown: false, total: out * width + 1 });
+  });
+
+  it("reads the shape under any type of words", async () => {
+    // 2,035 weights: 509 words but for half a byte.
+    const tensors = recipe
+      .tensors(37, 55)
+      .map((tensor) => (tensor.suffix === ".weight" ? { ...tensor, dtype: "BF16", shape: [509, 1] } : tensor));
+    const result = await report(await open(recipe, 37, 55, { tensors }));
+    expect(result.parameters).toMatchObject({ logicalKnown: true, total: 37 * 55 });
+  });
+});
+
+const isNorm = ({ name }: { readonly name: string }) => name.endsWith("norm.weight");
 
 describe("config that makes work", () => {
   it("a hundred thousand groups are looked at once, not once a module", async () => {

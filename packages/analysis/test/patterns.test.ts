@@ -158,7 +158,7 @@ describeReal("released models", () => {
       {
         subject: "quantization",
         stack: "text",
-        words: "attn_v and ffn_down are Q6_K instead of Q4_K in 14 of 28 layers (0-2, 5, 8 … 20, 23-27)",
+        words: "attn_v and ffn_down are Q6_K instead of Q4_K in 14 of 28 layers (0-2, 5-20 every 3rd, 23-27)",
         layers: [0, 1, 2, 5, 8, 11, 14, 17, 20, 23, 24, 25, 26, 27],
         source: "tensors",
       },
@@ -208,7 +208,7 @@ describe("feed-forward", () => {
     ["8 dense", mixture(8, () => false), []],
     ["one layer", mixture(1, () => true), ["its layer is MoE"]],
     ["every 3rd", mixture(9, (i) => i % 3 === 2), ["every 3rd layer is MoE (3 of 9), the rest dense"]],
-    ["even ones", mixture(12, (i) => i % 2 === 0), ["6 of 12 layers are MoE (0, 2 … 10), the rest dense"]],
+    ["even ones", mixture(12, (i) => i % 2 === 0), ["6 of 12 layers are MoE (0-10 every 2nd), the rest dense"]],
     ["dense inside", mixture(12, (i) => i !== 0 && i !== 5), ["2 of 12 layers are dense (0, 5), the rest MoE"]],
     ["dense last", mixture(12, (i) => i < 11), ["1 of 12 layers is dense (11), the rest MoE"]],
   ])("%s", (_, found, words) => {
@@ -254,7 +254,7 @@ describe("mixers", () => {
         ...DENSE,
       ]),
       { model_type: "lfm2" },
-      ["attention in 6 of 16 layers (2, 5, 8, 10 … 14), short convolution in the rest"],
+      ["attention in 6 of 16 layers (2, 5, 8, 10, 12, 14), short convolution in the rest"],
     ],
     [
       "Kimi-Linear",
@@ -269,7 +269,7 @@ describe("mixers", () => {
       "Mllama",
       stackOf(40, (i) => [...(i % 5 === 3 ? CROSS : ATTENTION), ...DENSE], "language_model.model.layers."),
       { model_type: "mllama" },
-      ["cross-attention in 8 of 40 layers (3, 8 … 38), self-attention in the rest"],
+      ["cross-attention in 8 of 40 layers (3-38 every 5th), self-attention in the rest"],
     ],
     [
       "RecurrentGemma",
@@ -377,7 +377,7 @@ describe("windows", () => {
       "ModernBERT",
       22,
       { model_type: "modernbert", local_attention: 128, global_attn_every_n_layers: 3 },
-      "full attention in 8 of 22 layers (0, 3 … 21), sliding window of 128 tokens in the rest <config.json global_attn_every_n_layers>",
+      "full attention in 8 of 22 layers (0-21 every 3rd), sliding window of 128 tokens in the rest <config.json global_attn_every_n_layers>",
     ],
     [
       "Hymba",
@@ -399,6 +399,28 @@ describe("windows", () => {
     ],
   ] as const)("by %s", (_, count, config, words) => {
     expect(found(count, config as unknown as Json)).toEqual([words]);
+  });
+
+  it("that hold the whole context never slide", () => {
+    const phi = (window: number) => patternsOf(gguf("phi3", ggufPlain(4), { context_length: 4096, ...at(window) }));
+    const at = (window: number) => ({ "attention.sliding_window": window });
+    expect(phi(8192)).toEqual([]);
+    expect(phi(4096)).toEqual([]);
+    expect(phi(2048)).toHaveLength(1);
+    const mistral = { model_type: "mistral", sliding_window: 4096 };
+    expect(patternsOf(safetensors(plain(4), { ...mistral, max_position_embeddings: 4096 }))).toEqual([]);
+    // llama.cpp sets this one itself, whatever is stated.
+    const small = { context_length: 256, ...at(32) };
+    expect(patternsOf(gguf("smallthinker", ggufPlain(8), small))).toEqual([]);
+  });
+
+  it("that are used say how long they are, others don't", () => {
+    const windows = (architecture: string, metadata: Record<string, unknown>) =>
+      patternsOf(gguf(architecture, ggufPlain(8), metadata)).map(({ window }) => window);
+    expect(windows("gemma2", {})).toEqual([4096]);
+    expect(windows("llama4", {})).toEqual([8192]);
+    expect(windows("gemma4", { "attention.sliding_window": 512 })).toEqual([512]);
+    expect(windows("phi3", { "attention.sliding_window": 2047 })).toEqual([undefined]);
   });
 
   it("that config says aren't used aren't mentioned", () => {
@@ -674,12 +696,16 @@ describe("facts that patterns and memory need", () => {
       "attention.key_length_mla": 192,
       "attention.value_length_mla": 128,
     };
-    expect(modelFacts(gguf("deepseek2", [], now))).toMatchObject({ ...heads, latentCache: true });
+    // The head is the part without positions and the rotary part, whatever key_length says.
+    expect(modelFacts(gguf("deepseek2", [], now))).toMatchObject({ ...heads, headDim: 192, latentCache: true });
     const before = { ...latent, "attention.key_length": 192, "attention.value_length": 128 };
     expect(modelFacts(gguf("deepseek2", [], before))).toMatchObject({ ...heads, latentCache: false });
     const other = modelFacts(gguf("llama", [], { "rope.dimension_count": 128, "attention.key_length": 128 }));
     expect(other.qkRopeHeadDim).toBeUndefined();
     expect(other.latentCache).toBeUndefined();
+    expect(other.headDim).toBe(128);
+    const config = { kv_lora_rank: 512, qk_nope_head_dim: 128, qk_rope_head_dim: 64, head_dim: 64 };
+    expect(modelFacts(safetensors([], config)).headDim).toBe(192);
   });
 
   it("of towers, encoders and mixers", () => {

@@ -58,6 +58,7 @@ it("analysis", () => {
     "ggufClassifier",
     "hfClassifier",
     "hubCount",
+    "kindTitle",
     "listTerms",
     "metadataValue",
     "modelFacts",

@@ -3,8 +3,9 @@ import { describeReal, readReferenceTsv } from "../../../test-support/real-data.
 import { FILE_TYPES, fileTypeLabel } from "../../parser/src/gguf/file-types.ts";
 import { GGML_TYPES } from "../../parser/src/gguf/types.ts";
 import { architectureFacts } from "../src/architectures.ts";
+import { KIND_WORDS, type ModelKind } from "../src/kind.ts";
 import { fileTypeWords, perplexityDelta, typeWords } from "../src/quantization/type-words.ts";
-import { bucketWords, partWords } from "../src/roles/bucket-words.ts";
+import { bucketTag, bucketWords, partWords } from "../src/roles/bucket-words.ts";
 import { ggufClassifier } from "../src/roles/gguf-classifier.ts";
 import { NAME_GROUPS } from "../src/roles/gguf-names.ts";
 import { BUCKETS } from "../src/roles/role.ts";
@@ -76,7 +77,44 @@ describe("words for quantization labels", () => {
 describe("words for buckets and parts", () => {
   it("say something of every bucket, each its own line", () => {
     for (const bucket of BUCKETS) expectLine(bucketWords(bucket), 62, bucket);
-    expect(new Set(BUCKETS.map(bucketWords)).size).toBe(BUCKETS.length);
+    expect(new Set(BUCKETS.map((bucket) => bucketWords(bucket))).size).toBe(BUCKETS.length);
+  });
+
+  it("fit their columns for every kind of model, whatever parts are there", () => {
+    const kinds = Object.keys(KIND_WORDS) as ModelKind[];
+    const parts = ["token", "patch", "input", "conditioning", "lm_head", "head", "denoise"].map((part) => [{ part }]);
+    for (const bucket of BUCKETS) {
+      for (const kind of kinds) {
+        for (const own of [undefined, [], ...parts]) {
+          expectLine(bucketWords(bucket, kind, own), 62, `${bucket} ${kind}`);
+          expectLine(bucketTag(bucket, kind, own), 34, `${bucket} ${kind}`);
+        }
+      }
+    }
+  });
+
+  it("say only of models that write text that tokens look back, or that the next one is scored", () => {
+    for (const kind of Object.keys(KIND_WORDS) as ModelKind[]) {
+      const writes = kind === "llm" || kind === "draft";
+      if (!writes && kind !== "adapter" && kind !== "vocab" && kind !== "control-vector" && kind !== "imatrix") {
+        expect(bucketWords("attention", kind), kind).not.toMatch(/before it$/);
+        expect(bucketTag("attention", kind), kind).not.toMatch(/earlier/);
+      }
+      if (writes) expect(bucketWords("attention", kind)).toMatch(/before it$/);
+    }
+    const of = (part: string) => [{ part, parameters: 1 }];
+    for (const kind of ["vision", "diffusion"] as const) {
+      expect(bucketWords("embedding", kind, of("patch")), kind).toMatch(/image/);
+      expect(bucketWords("position", kind), kind).toMatch(/image/);
+      expect(bucketWords("head", kind, of("denoise")), kind).not.toMatch(/text|token/);
+    }
+    expect(bucketWords("embedding", "speech", of("token"))).toMatch(/token/);
+    expect(bucketWords("embedding", "speech", of("patch"))).not.toMatch(/token/);
+    expect(bucketWords("head", "llm", of("lm_head"))).toMatch(/next token/);
+    expect(bucketWords("head", "llm", of("head"))).not.toMatch(/next token/);
+    // A part that holds nothing says nothing.
+    expect(bucketWords("embedding", "speech", [{ part: "token", parameters: 0 }])).not.toMatch(/token/);
+    expect(bucketWords("head", "reranker", of("head"))).toMatch(/one score/);
   });
 
   it("stay on one line for every part that a GGUF name can have", () => {

@@ -49,13 +49,14 @@ function splitWords(words: readonly string[]): { readonly term: Term; readonly t
     const [target, ...more] = words.slice(length);
     if (target === undefined) return { term };
     const rest = [target, ...more].join(" ");
-    const other = findTerm(rest);
+    const other = findTerm(withoutFile(words.slice(length)).join(" "));
     if (other && !existsSync(target))
       throw new UsageError(`one term at a time: inspect explain ${term.term}, then inspect explain ${other.term}`);
     if (!looksLikeFile(target)) {
-      const near = nearestTerms(words.join(" "), 1)[0];
+      const asked = withoutFile(words);
+      const near = nearestTerms(asked.join(" "), 1)[0];
       // `kv cahce`: a mistyped word of the term rather than a target.
-      if (near && near.term.split(" ").length === words.length) throw new UsageError(unknown(words));
+      if (near && near.name.split(" ").length === asked.length) throw new UsageError(unknown(words));
     }
     if (more.length > 0) throw new UsageError(`'${shown(rest)}' is more than one target; name a term and one target`);
     return { term, target };
@@ -66,15 +67,19 @@ function splitWords(words: readonly string[]): { readonly term: Term; readonly t
 /** One line on words that name no entry: a file in the place of a term, or the nearest names. */
 function unknown(words: readonly string[]): string {
   const [first = "", ...more] = words;
-  const last = words.at(-1) ?? "";
   if (looksLikeFile(first)) {
     const term = findTerm(more.join(" "));
     return `'${first}' is a target, not a term; write inspect explain ${term ? term.term : "<term>"} ${first}`;
   }
-  const asked = (more.length > 0 && looksLikeFile(last) ? words.slice(0, -1) : words).join(" ");
-  const near = nearestTerms(asked).map(({ term }) => term);
+  const asked = withoutFile(words).join(" ");
+  const near = nearestTerms(asked).map(({ name, term }) => (name === term.term ? name : `${name} (${term.term})`));
   const hint = near.length > 0 ? `did you mean ${near.join(", ")}?` : "'inspect explain' lists all";
   return `no entry for '${shown(asked)}'; ${hint}`;
+}
+
+/** The words in front of the target that ends them. */
+function withoutFile(words: readonly string[]): readonly string[] {
+  return words.length > 1 && looksLikeFile(words.at(-1) ?? "") ? words.slice(0, -1) : words;
 }
 
 function looksLikeFile(word: string): boolean {

@@ -30,6 +30,7 @@ export function runMeta(flags: MetaFlags): Promise<void> {
         schemaVersion: 1,
         metadata: (await rows(checkpoint.metadata, JSON_ARRAY)).map(listed),
         ...(checkpoint.config && { config: checkpoint.config }),
+        ...(checkpoint.adapterConfig && { adapterConfig: checkpoint.adapterConfig }),
         ...(checkpoint.error && { error: reportError(checkpoint.error) }),
       }),
     );
@@ -67,20 +68,27 @@ async function elements({ value }: MetadataEntry, from: number, limit: number): 
   return value.slice(from, limit === 0 ? undefined : from + limit);
 }
 
-/** config.json as entries beside the metadata of the file, `config.hidden_size`; what nests is shown as JSON. */
-function configEntries({ config }: Checkpoint): MetadataEntry[] {
-  return Object.entries(config?.json ?? {}).map(([key, value]) => {
-    const scalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-    const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
-    return { key: `${CONFIG_PREFIX}${key}`, type, value: scalar ? value : JSON.stringify(value), part: 0 };
-  });
+/** What the JSON files beside the weights are called in keys: `config.hidden_size`, `adapter_config.r`. */
+const CONFIGS = [
+  { prefix: "config.", of: ({ config }: Checkpoint) => config },
+  { prefix: "adapter_config.", of: ({ adapterConfig }: Checkpoint) => adapterConfig },
+] as const;
+
+/** config.json and adapter_config.json as entries beside the metadata of the file; what nests is shown as JSON. */
+function configEntries(checkpoint: Checkpoint): MetadataEntry[] {
+  return CONFIGS.flatMap(({ prefix, of }) =>
+    Object.entries(of(checkpoint)?.json ?? {}).map(([key, value]) => {
+      const scalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+      const type = Array.isArray(value) ? "array" : value === null ? "null" : typeof value;
+      return { key: `${prefix}${key}`, type, value: scalar ? value : JSON.stringify(value), part: 0 };
+    }),
+  );
 }
 
-const CONFIG_PREFIX = "config.";
-
-/** The value of an entry that {@link configEntries} made, as it stands in config.json. */
-function configValue({ config }: Checkpoint, { key }: MetadataEntry): JsonValue | undefined {
-  return key.startsWith(CONFIG_PREFIX) ? config?.json[key.slice(CONFIG_PREFIX.length)] : undefined;
+/** The value of an entry that {@link configEntries} made, as it stands in its file. */
+function configValue(checkpoint: Checkpoint, { key }: MetadataEntry): JsonValue | undefined {
+  const file = CONFIGS.find(({ prefix }) => key.startsWith(prefix));
+  return file?.of(checkpoint)?.json[key.slice(file.prefix.length)];
 }
 
 /** Every entry that a person looks for; what each shard of a set repeats stands once. */

@@ -1,50 +1,62 @@
 /** `inspect layers <target>`: a row a layer or a run of like layers, by bucket. */
 import {
+  BUCKETS,
   type Bucket,
   formatBytes,
   formatCount,
+  formatRanges,
   type Layer,
   type LayerGroup,
   type Report,
 } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
+import { differInType, kindNames, rangeLines } from "./layer-rows.ts";
 import { bucketColor } from "./palette.ts";
-import { formatRanges, heading, patternLines, title, typesByBytes } from "./parts.ts";
+import { heading, patternLines, plural, title, typesByBytes } from "./parts.ts";
 import { type Column, table } from "./table.ts";
-import { safe, wrap } from "./text.ts";
+import { safe, wrapList } from "./text.ts";
 
 /** @param all a row for every layer, alike or not */
 export function layersView(report: Report, style: Style, all: boolean): string {
-  const lines = [...title(report, style), ""];
-  if (report.layers.length === 0) return [...lines, "This checkpoint has no layers."].join("\n");
+  if (report.layers.length === 0) return [...title(report, style), "", "This checkpoint has no layers."].join("\n");
   const groups: readonly LayerGroup[] = all
     ? report.layers.map((layer) => ({ stack: layer.stack, ranges: [[layer.index, layer.index]], count: 1, layer }))
     : report.layerGroups;
   const stacks = [...new Set(groups.map((group) => group.stack))];
-  for (const stack of stacks) {
+  const sections = stacks.map((stack) => {
     const rows = groups.filter((group) => group.stack === stack);
     const layerCount = report.layers.filter((layer) => layer.stack === stack).length;
-    lines.push(
-      heading(
-        stack === "text" ? `${layerCount} layers` : `${layerCount} ${safe(stack)} layers`,
-        style,
-        all ? undefined : alike(rows),
-      ),
-    );
     const patterns = report.layerPatterns.filter((pattern) => pattern.stack === stack);
-    lines.push(...patternLines(patterns, false, style));
-    lines.push(...table(rows, columns(rows, style), style, { stretchMin: 16 }), "");
-  }
-  const { outsideLayers } = report.parameters;
-  const outside = `${formatCount(outsideLayers)} parameters stand outside of the layers (tables, final norm, head).`;
-  lines.push(...wrap(outside, style.width).map((line) => style.color.dim(line)));
-  return lines.join("\n");
+    return [
+      heading(
+        plural(layerCount, stack === "text" ? "layer" : `${safe(stack)} layer`),
+        style,
+        all || layerCount === 1 ? undefined : alike(rows),
+      ),
+      ...patternLines(patterns, false, style),
+      ...table(rows, columns(rows, style), style, { stretchMin: 16 }),
+    ].join("\n");
+  });
+  const footer = wrapList(outsideWords(report), style.width).map((line) => style.color.dim(line));
+  return [title(report, style).join("\n"), ...sections, footer.join("\n")].filter(Boolean).join("\n\n");
 }
 
-/** Rows of like layers that hold as much, and so differ in how it is stored. */
-function differInType(groups: readonly LayerGroup[]): boolean {
-  return new Set(groups.map(({ layer }) => layer.parameters)).size < groups.length;
+/** What stands in no layer, by bucket, the largest first; nothing where all parameters are in layers. */
+function outsideWords({ parameters, buckets, layers }: Report): string[] {
+  if (parameters.outsideLayers === 0) return [];
+  const rest = buckets
+    .map(({ bucket, parameters: all }) => ({
+      bucket,
+      left: layers.reduce((sum, layer) => sum - (layer.buckets[bucket]?.parameters ?? 0), all),
+    }))
+    .filter(({ left }) => left !== 0)
+    .sort((a, b) => b.left - a.left);
+  const sum = `${formatCount(parameters.outsideLayers)} parameters stand outside of the layers`;
+  // The halves of a fused tensor count in two buckets, but in its layer as one: then the differences say nothing.
+  if (rest.some(({ left }) => left < 0)) return [`${sum}.`];
+  const words = rest.map(({ bucket, left }) => `${bucket} ${formatCount(left)}`);
+  return [`${sum}: ${words[0]}`, ...words.slice(1)].map((word, i, all) => (i < all.length - 1 ? word : `${word}.`));
 }
 
 function alike(groups: readonly LayerGroup[]): string | undefined {
@@ -53,24 +65,29 @@ function alike(groups: readonly LayerGroup[]): string | undefined {
 }
 
 function columns(groups: readonly LayerGroup[], style: Style): Column<LayerGroup>[] {
-  const buckets = [...new Set(groups.flatMap(({ layer }) => Object.keys(layer.buckets) as Bucket[]))];
   const count = (layer: Layer, bucket: Bucket) => layer.buckets[bucket]?.parameters ?? 0;
+  const sum = (bucket: Bucket) => groups.reduce((total, group) => total + group.count * count(group.layer, bucket), 0);
+  const buckets = BUCKETS.filter((bucket) => sum(bucket) > 0);
+  // Where room is short the norms go first, then the smallest.
+  const bySize = [...buckets].sort((a, b) => sum(b) - sum(a));
   return [
-    { title: "layer", cell: ({ ranges }) => formatRanges(ranges, style.glyphs.ellipsis), stretch: true },
-    ...(groups.some((group) => group.count > 1)
-      ? [{ title: "alike", cell: ({ count }: LayerGroup) => (count > 1 ? String(count) : ""), align: "right" as const }]
-      : []),
+    { title: "layer", cell: ({ ranges }) => formatRanges(ranges), stretch: true, fold: rangeLines },
+    { title: "kind", cell: kindNames(groups), optional: 0.3 },
+    {
+      title: "alike",
+      cell: ({ count: alikes }) => (alikes > 1 ? String(alikes) : ""),
+      align: "right",
+      optional: 0.5,
+    },
     { title: "params", cell: ({ layer }) => formatCount(layer.parameters), align: "right" },
     { title: "bytes", cell: ({ layer }) => formatBytes(layer.bytes), align: "right" },
-    ...buckets
-      .filter((bucket) => groups.some(({ layer }) => count(layer, bucket) > 0))
-      .map((bucket, place) => ({
-        title: bucket,
-        cell: ({ layer }: LayerGroup) => (count(layer, bucket) > 0 ? formatCount(count(layer, bucket)) : "-"),
-        align: "right" as const,
-        optional: bucket === "norm" ? 99 : 2 + place,
-        paint: (text: string) => bucketColor(style, bucket)(text),
-      })),
+    ...buckets.map((bucket) => ({
+      title: bucket,
+      cell: ({ layer }: LayerGroup) => (count(layer, bucket) > 0 ? formatCount(count(layer, bucket)) : "-"),
+      align: "right" as const,
+      optional: bucket === "norm" ? 99 : 2 + bySize.indexOf(bucket),
+      paint: (text: string) => bucketColor(style, bucket)(text),
+    })),
     {
       title: "types",
       cell: ({ layer }) => typesByBytes(layer),

@@ -10,6 +10,7 @@ import {
 } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
+import { detailRows } from "./overview-parameters.ts";
 import { heading, plural } from "./parts.ts";
 import { type Row, rowLines } from "./rows.ts";
 import { table } from "./table.ts";
@@ -19,18 +20,27 @@ import { safe } from "./text.ts";
 const TARGETS_SHOWN = 8;
 
 const SPECIAL: Partial<Record<Report["model"]["kind"], (report: Report) => string>> = {
-  vocab: ({ model }) => `A tokenizer without a model: ${formatExact(model.vocabularySize ?? 0)} tokens, no tensors.`,
-  imatrix: ({ parameters }) => {
+  vocab: (report) =>
+    `A tokenizer without a model: ${formatExact(report.model.vocabularySize ?? 0)} tokens, no tensors.${told(report)}`,
+  imatrix: (report) => {
+    const { parameters } = report;
     const tensors = parameters.excluded.find(({ reason }) => reason === "statistics")?.tensors ?? 0;
     return (
       `An importance matrix: statistics of ${plural(Math.ceil(tensors / 2), "weight matrix", "weight matrices")}, from which a ` +
-      "quantizer tells the weights that matter most. It holds no parameters."
+      `quantizer tells the weights that matter most. It holds no parameters.${told(report)}`
     );
   },
-  "control-vector": ({ parameters, layers }) =>
-    `A control vector: one direction for each of ${plural(layers.length, "layer")}, ${formatExact(parameters.total)} numbers in all. ` +
-    "Added to the layers' outputs, it steers what a model writes.",
+  "control-vector": (report) =>
+    `A control vector: one direction for each of ${plural(report.layers.length, "layer")}, ${formatExact(report.parameters.total)} numbers in all. ` +
+    `Added to the layers' outputs, it steers what a model writes.${told(report)}`,
 };
+
+/** What the file says of itself, as sentences: " Made from wiki.txt, 100 chunks of text." */
+function told(report: Report): string {
+  return detailRows(report)
+    .map(([label, , words]) => ` ${label} ${words}.`)
+    .join("");
+}
 
 /** What a checkpoint of this kind is for, or undefined for one whose parameters say it. */
 export function kindWords(report: Report): string | undefined {
@@ -64,22 +74,35 @@ export function componentLines({ components = [], parameters }: Report, style: S
 /** What an adapter changes, how strongly, and in which model. */
 export function adapterLines({ adapter }: Report, style: Style): string[] {
   if (!adapter) return [];
-  const { rank, alpha, scaling, targets, modulesToSave, base, baseArchitecture, layers, sources } = adapter;
+  const { rank, targets, modulesToSave, base, baseArchitecture, layers, sources } = adapter;
   const ranks = rank === null ? "?" : typeof rank === "number" ? formatExact(rank) : rank.map(formatExact).join(", ");
+  const whole = sum(modulesToSave, "parameters");
+  const factors = sum(targets, "parameters");
   const rows: Row[] = [
     ["Rank", ranks, rank === null ? "not stated" : `width of the narrow matrices; from ${safe(sources.rank ?? "")}`],
-    [
-      "Alpha",
-      alpha === null ? "?" : decimal(alpha),
-      alpha === null
-        ? "not stated in the file or beside it"
-        : `${scaling === null ? "" : `the change counts ${decimal(scaling)}-fold; `}from ${safe(sources.alpha ?? "")}`,
-    ],
-    ["Targets", formatExact(targets.reduce((sum, { count }) => sum + count, 0)), targetWords(targets, layers)],
-    ...(modulesToSave.length > 0 ? [["Stored whole", "", targetWords(modulesToSave, 0)] as const] : []),
+    alphaRow(adapter),
+    ["Targets", formatExact(sum(targets, "count")), targetWords(targets, layers)],
+    // Without whole modules, the factors are all the parameters there are.
+    ...(whole > 0
+      ? [
+          ["Factors", formatCount(factors), `${formatExact(factors)}: the change itself`] as const,
+          ["Stored whole", formatCount(whole), `${formatExact(whole)}: ${targetWords(modulesToSave, 0)}`] as const,
+        ]
+      : []),
     ["Base", "", safe(base ?? "not stated") + (baseArchitecture ? ` (${safe(baseArchitecture)})` : "")],
   ];
-  return [heading(`${adapter.method} adapter`, style), ...rowLines(rows, style)];
+  return [heading("What it changes", style), ...rowLines(rows, style)];
+}
+
+function alphaRow({ alpha, scaling, rankStabilized, sources }: NonNullable<Report["adapter"]>): Row {
+  if (alpha === null && scaling === null) return ["Alpha", "?", "not stated in the file or beside it"];
+  const method = rankStabilized ? " (rsLoRA: alpha / square root of the rank)" : "";
+  const counts = scaling === null ? "" : `the change counts ${decimal(scaling)}-fold${method}; `;
+  return ["Alpha", alpha === null ? "?" : decimal(alpha), `${counts}from ${safe(sources.alpha ?? "")}`];
+}
+
+function sum(targets: readonly AdapterTarget[], what: "count" | "parameters"): number {
+  return targets.reduce((all, target) => all + target[what], 0);
 }
 
 function targetWords(targets: readonly AdapterTarget[], layers: number): string {

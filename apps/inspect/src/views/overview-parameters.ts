@@ -14,46 +14,72 @@ const HEADLINE_DIGITS = 4;
 
 const headline = (count: number) => formatCount(count, HEADLINE_DIGITS);
 
+/** The exact number before what is said of it, unless the figure beside it says it already. */
+function exactly(count: number, figure: string, words: string, joint = ": "): string {
+  const exact = formatExact(count);
+  return exact === figure ? words : words === "" ? exact : `${exact}${joint}${words}`;
+}
+
 export function parameterRows(report: Report, style: Style): Row[] {
   const { parameters } = report;
-  const total = formatExact(parameters.total);
+  const total = headline(parameters.total);
+  const doubt = parameters.logicalKnown ? "" : "not all of them certain: see the findings";
   return [
-    [
-      "Parameters",
-      headline(parameters.total),
-      parameters.logicalKnown ? total : `${total}, not all of them certain: see the findings`,
-    ],
+    ["Parameters", total, exactly(parameters.total, total, doubt, ", ")],
     ...activeRows(report, style),
     ...asideRows(report),
     biasRow(report),
     ...excludedRows(report),
     ...hubRows(report),
-    ...shapeRows(report.model),
+    ...shapeRows(report),
+    ...detailRows(report),
   ];
 }
 
-function activeRows({ parameters, experts }: Report, style: Style): Row[] {
+function activeRows(report: Report, style: Style): Row[] {
+  const { parameters, experts } = report;
   if (!experts) return [];
-  const { active, activeWithoutInputEmbedding: b, activeNonEmbedding: c, activeMissing = "a fact", total } = parameters;
-  const { perLayer, usedPerToken, layers, sharedParameters } = experts;
-  const used = usedPerToken === null ? "unknown number used" : `${usedPerToken} used per token`;
-  const shared = sharedParameters > 0 ? `, plus ${formatCount(sharedParameters)} in shared ones that always work` : "";
+  const { active, activeWithoutInputEmbedding: b, activeNonEmbedding: c, activeMissing, total } = parameters;
+  const { perLayer, usedPerToken, layers, shared, sharedParameters } = experts;
+  const used = usedPerToken === null ? "unknown number used" : `${formatExact(usedPerToken)} used per token`;
+  const always =
+    sharedParameters > 0
+      ? `, plus ${formatExact(shared)} shared (${formatCount(sharedParameters)}${layers > 1 ? " in all" : ""}), always at work`
+      : "";
   const rows: Row[] = [];
   if (active === null) {
-    rows.push(["Active", "?", `per token: not known, ${activeMissing} is missing`]);
+    rows.push(["Active", "?", `not known${missingWords(activeMissing)}`]);
   } else {
-    rows.push(["Active", headline(active), `${formatExact(active)} per token, ${formatShare(active / total)} of all`]);
-    if (b !== null && c !== null) rows.push(["", "", definitionWords(b, c, style)]);
+    const figure = headline(active);
+    const share = `per token, ${formatShare(active / total)} of all`;
+    rows.push(["Active", figure, exactly(active, figure, share, " ")]);
+    if (b !== null && c !== null) rows.push(["", "", definitionWords(report, active, b, c, style)]);
   }
-  rows.push(["Experts", formatExact(perLayer), `per layer in ${plural(layers, "layer")}; ${used}${shared}`]);
+  rows.push(["Experts", formatExact(perLayer), `per layer in ${plural(layers, "layer")}; ${used}${always}`]);
   return rows;
 }
 
-/** Makers quote their active parameters in three ways; which is ours, and what the others give, in a line. */
-function definitionWords(b: number, c: number, { width }: Style): string {
-  return width >= WIDE
+/** What is missing is a question ("how many experts a token uses") or a thing ("the packing of the weights"). */
+function missingWords(missing: string | undefined): string {
+  if (!missing) return "";
+  return missing.startsWith("how ") ? `: the file doesn't say ${missing}` : ` without ${missing}`;
+}
+
+/**
+ * Makers quote their active parameters in three ways; which is ours, and what the others give, in a line. Below 100 columns it
+ * fits 80.
+ */
+function definitionWords({ model }: Report, a: number, b: number, c: number, { width }: Style): string {
+  const wide = width >= WIDE;
+  if (a === b) {
+    const why = model.tiedEmbeddings ? "the table is also the head" : "there is no input table";
+    return wide
+      ? `definition A = B: ${why}; C, no tables: ${headline(c)}`
+      : `A = B (${why}), C (no tables) ${headline(c)}`;
+  }
+  return wide
     ? `definition A, tables counted; B, no input table: ${headline(b)}; C, no tables: ${headline(c)}`
-    : `A, with tables; B (no input) ${headline(b)}, C (neither) ${headline(c)}`;
+    : `A, all tables; B (no input table) ${headline(b)}, C (none) ${headline(c)}`;
 }
 
 const ASIDE_WORDS: Readonly<Record<Aside, readonly [label: string, words: string]>> = {
@@ -72,13 +98,15 @@ function asideRows({ parameters: { aside, total }, model }: Report): Row[] {
     const [label, words] = ASIDE_WORDS[what];
     const without =
       i === beside.length - 1 ? `; ${headline(rest)} without ${beside.length > 1 ? "all these" : "it"}` : "";
-    return [label, formatCount(parameters), `${formatExact(parameters)}: ${words}${without}`];
+    const figure = formatCount(parameters);
+    return [label, figure, exactly(parameters, figure, `${words}${without}`)];
   });
 }
 
 function biasRow({ parameters: { biases, weights } }: Report): Row {
   if (biases === 0) return ["Biases", "none", "every parameter is a weight"];
-  return ["Biases", formatCount(biases), `${formatExact(biases)}; the other ${formatExact(weights)} are weights`];
+  const figure = formatCount(biases);
+  return ["Biases", figure, exactly(biases, figure, `the other ${formatExact(weights)} are weights`, "; ")];
 }
 
 function excludedRows({ parameters: { excluded } }: Report): Row[] {
@@ -86,11 +114,9 @@ function excludedRows({ parameters: { excluded } }: Report): Row[] {
     .filter(({ parameters }) => parameters > 0)
     .map(({ words, parameters, tensors, examples }, i) => {
       const where = tensors > 1 ? `${formatExact(tensors)} tensors such as` : "in";
-      return [
-        i === 0 ? "Not counted" : "",
-        formatCount(parameters),
-        `${formatExact(parameters)}: ${words}, ${where} ${safe(examples[0] ?? "")}`,
-      ];
+      const figure = formatCount(parameters);
+      const what = `${words}, ${where} ${safe(examples[0] ?? "")}`;
+      return [i === 0 ? "Not counted" : "", figure, exactly(parameters, figure, what)];
     });
 }
 
@@ -100,37 +126,61 @@ function hubRows({ parameters: { hub, total } }: Report): Row[] {
   const because = hub.differences
     .map(({ words, parameters }) => `${parameters > 0 ? "+" : ""}${formatExact(parameters)} ${words}`)
     .join(", ");
-  return [["Hub shows", headline(hub.parameters), `${formatExact(hub.parameters)}: ${because}`]];
+  const figure = headline(hub.parameters);
+  return [["Hub shows", figure, exactly(hub.parameters, figure, because)]];
 }
 
-function shapeRows(model: Report["model"]): Row[] {
-  const { contextLength, slidingWindow, hiddenSize } = model;
-  const window = slidingWindow ? `; a window of ${formatExact(slidingWindow)} in its sliding layers` : "";
+function shapeRows({ model, layerPatterns }: Report): Row[] {
+  const { contextLength, hiddenSize } = model;
+  const window = layerPatterns.find(({ subject }) => subject === "window")?.window;
+  const slides = window ? `; windowed layers look back ${formatExact(window)}` : "";
   const shape = shapeWords(model);
   return [
-    ...(contextLength ? [["Context", formatExact(contextLength), `tokens it was made for${window}`] as const] : []),
+    ...(contextLength ? [["Context", formatExact(contextLength), `tokens it was made for${slides}`] as const] : []),
     ...(hiddenSize && shape ? [["Width", formatExact(hiddenSize), shape] as const] : []),
   ];
 }
 
-/** The numbers that people compare models by: heads, their groups and width, FFN width, vocabulary. */
-function shapeWords({ attentionHeads, kvHeads, headDim, feedForwardSize, vocabularySize }: Report["model"]): string {
-  const heads = one(attentionHeads);
-  const kv = one(kvHeads);
-  const ffn = one(feedForwardSize);
-  const groups = kv && kv !== heads ? ` (${formatExact(kv)} KV)` : "";
-  return [
-    heads && plural(heads, "head") + (headDim ? ` of ${formatExact(headDim)}` : "") + groups,
-    ffn && `FFN ${formatExact(ffn)}`,
-    vocabularySize && `vocabulary ${formatExact(vocabularySize)}`,
-  ]
+/** The numbers that people compare models by: heads, their groups and width, widths of FFN and experts, vocabulary. */
+function shapeWords(model: Report["model"]): string {
+  const { vocabularySize } = model;
+  return [headWords(model), ...widthWords(model), vocabularySize && `vocabulary ${formatExact(vocabularySize)}`]
     .filter(Boolean)
     .join(", ");
 }
 
-/** A fact that is the same in every layer; where layers differ, no one number says it. */
+function headWords({ attentionHeads, kvHeads, headDim, latentKv }: Report["model"]): string | undefined {
+  const heads = one(attentionHeads);
+  if (!heads) return undefined;
+  const kv = one(kvHeads);
+  const words = plural(heads, "head") + (headDim ? ` of ${formatExact(headDim)}` : "");
+  // The KV heads that files of such models state are an artefact: all heads read one latent.
+  if (latentKv) return `${words}, latent KV ${formatExact(latentKv.rank)}+${formatExact(latentKv.rope)}`;
+  return kv && kv !== heads ? `${words} (${formatExact(kv)} KV)` : words;
+}
+
+function widthWords(model: Report["model"]): readonly string[] {
+  const { expertFeedForwardSize: expert, sharedExpertFeedForwardSize: shared } = model;
+  const ffn = one(model.feedForwardSize);
+  return [
+    ...(ffn ? [`FFN ${formatExact(ffn)}`] : []),
+    ...(expert ? [`${ffn ? "experts" : "expert FFN"} ${formatExact(expert)}`] : []),
+    ...(shared && shared !== expert ? [`shared ${formatExact(shared)}`] : []),
+  ];
+}
+
+/** What only its kind has to say, a row for each label. */
+export function detailRows({ model: { details } }: Report): Row[] {
+  const byLabel = new Map<string, string[]>();
+  for (const { label, words } of details) byLabel.set(label, [...(byLabel.get(label) ?? []), safe(words)]);
+  return [...byLabel].map(([label, words]) => [label, "", words.join(", ")]);
+}
+
+/** A fact that is the same in every layer that has it; where layers differ, no one number says it. */
 function one(value: number | readonly number[] | null): number | undefined {
   if (value === null) return undefined;
   if (typeof value === "number") return value;
-  return value.every((entry) => entry === value[0]) ? value[0] : undefined;
+  // 0 stands for a layer without attention, or without a feed-forward network.
+  const some = new Set(value.filter((entry) => entry > 0));
+  return some.size === 1 ? [...some][0] : undefined;
 }

@@ -2,7 +2,7 @@
 import {
   formatBytes,
   formatExact,
-  KIND_WORDS,
+  kindTitle,
   type Layer,
   type LayerPattern,
   type Report,
@@ -11,41 +11,51 @@ import type { Finding } from "@checkpoint-inspect/parser";
 
 import type { Style } from "../terminal.ts";
 import { severityColor } from "./palette.ts";
-import { cut, safe, width, wrap } from "./text.ts";
-
-export { formatRanges } from "@checkpoint-inspect/analysis";
+import { cut, safe, width, wrap, wrapList } from "./text.ts";
 
 /** The file and what kind of thing it is; what it says of itself; whether it could be read to its end. */
 export function title(report: Report, style: Style): string[] {
-  const { model, source, experts } = report;
+  const { model, source } = report;
   const label = safe(source.label);
-  const traits = [
-    experts ? "mixture of experts" : "dense",
-    model.mixer === "attention" ? undefined : (model.mixer ?? undefined),
-  ].filter((trait) => trait !== undefined);
-  const kindWords = report.adapter ? `${report.adapter.method} adapter` : KIND_WORDS[model.kind];
-  const kind = [kindWords, ...(model.kind === "llm" ? traits : [])].join(", ");
-  const parts = source.parts.length;
+  const kind = kindTitle(report);
   const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
   const facts = [
     name,
     model.architecture && safe(model.architecture),
     source.container,
-    source.declaredParts > 1 ? `${formatExact(parts)} of ${formatExact(source.declaredParts)} parts` : undefined,
+    partWords(report),
     plural(source.tensors, "tensor"),
     formatBytes(source.sizeBytes),
-  ];
+  ].filter((fact) => typeof fact === "string" && fact !== "");
   const { ellipsis, dot } = style.glyphs;
-  const line = facts.filter(Boolean).join(` ${dot} `);
   const named = width(label) + 2 + width(kind) <= style.width;
   return [
     named
       ? `${style.color.bold(label)}  ${style.color.dim(kind)}`
       : style.color.bold(cut(label, style.width, "middle", ellipsis)),
-    ...(named ? [] : [style.color.dim(cut(kind, style.width, "end", ellipsis))]),
-    style.color.dim(cut(line, style.width, "end", ellipsis)),
+    ...(named ? [] : wrap(kind, style.width).map((line) => style.color.dim(line))),
+    ...joined(facts as string[], ` ${dot} `).map((line) => style.color.dim(line)),
     ...(report.error ? wrap(incomplete(report.error), style.width).map((line) => style.color.red(line)) : []),
   ];
+
+  /** As many to a line as fit. */
+  function joined(items: readonly string[], separator: string): string[] {
+    const lines: string[] = [];
+    for (const item of items.map((text) => cut(text, style.width, "middle", ellipsis))) {
+      const longer = lines.length > 0 ? `${lines.at(-1)}${separator}${item}` : item;
+      if (lines.length > 0 && width(longer) <= style.width) lines[lines.length - 1] = longer;
+      else lines.push(item);
+    }
+    return lines;
+  }
+}
+
+/** "2 parts" of a set that is whole, "1 of 2 parts" of one that isn't, "3 components" of a pipeline. */
+function partWords({ source, components }: Report): string | undefined {
+  const { declaredParts, parts } = source;
+  if (declaredParts <= 1) return undefined;
+  if (parts.length !== declaredParts) return `${formatExact(parts.length)} of ${formatExact(declaredParts)} parts`;
+  return components && components.length > 1 ? plural(components.length, "component") : plural(parts.length, "part");
 }
 
 function incomplete({ offset }: NonNullable<Report["error"]>): string {
@@ -56,12 +66,17 @@ function incomplete({ offset }: NonNullable<Report["error"]>): string {
 /** What converters write when they know no name. */
 const NO_NAME = /^(?:n\/?a|none|unknown|llama)?$/i;
 
+/** A section's head, over several lines where it is long; an aside that doesn't fit behind it stands below. */
 export function heading(text: string, style: Style, aside?: string): string {
-  const line = style.color.bold(text);
-  const room = style.width - width(text) - 2;
-  // A few letters of an aside say nothing.
-  if (!aside || room < Math.min(12, width(aside))) return line;
-  return `${line}  ${style.color.dim(cut(aside, room, "end", style.glyphs.ellipsis))}`;
+  const [first = "", ...more] = wrapList(text.split(", "), style.width - 2);
+  const lines = [first, ...more.map((line) => `  ${line}`)].map((line) =>
+    cut(line, style.width, "middle", style.glyphs.ellipsis),
+  );
+  const bold = lines.map((line) => style.color.bold(line));
+  if (!aside) return bold.join("\n");
+  if (width(lines.at(-1) ?? "") + 2 + width(aside) <= style.width)
+    return `${bold.join("\n")}  ${style.color.dim(aside)}`;
+  return [...bold, ...wrap(aside, style.width - 2).map((line) => style.color.dim(`  ${line}`))].join("\n");
 }
 
 const SEVERITIES = ["error", "warning", "note"] as const;

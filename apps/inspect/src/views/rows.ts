@@ -16,7 +16,8 @@ export function rowLines(rows: readonly Row[], style: Style): string[] {
   return rows.flatMap(([label, figure, words]) => {
     const head = `${style.color.bold(padEnd(label, labels))}  ${padStart(figure, figures)}`;
     if (room < LEAST_WORDS) {
-      return [head.trimEnd(), ...lines(words, style.width - GAP).map((line) => style.color.dim(`  ${line}`))];
+      const first = label === "" && figure === "" ? [] : [head.trimEnd()];
+      return [...first, ...lines(words, style.width - GAP).map((line) => style.color.dim(`  ${line}`))];
     }
     const [first = "", ...more] = lines(words, room);
     return [

@@ -1,6 +1,6 @@
 /**
- * Aligned columns without borders. Numbers stand to the right; one column may stretch and is cut when room is short;
- * optional columns are left out, highest rank first, before anything is cut.
+ * Aligned columns without borders. Numbers stand to the right; one column may stretch, and is cut or folded when room is short.
+ * Optional columns are left out, highest rank first, before anything is cut; columns that have nothing to say always are.
  */
 import type { Style } from "../terminal.ts";
 import { cut, padEnd, padStart, width } from "./text.ts";
@@ -13,6 +13,8 @@ export interface Column<Row> {
   readonly stretch?: boolean;
   /** Where a stretched column loses its text: names lose their middle, words their end. */
   readonly cutAt?: "middle" | "end";
+  /** In place of cutting: the cell in lines of at most so many columns, which stand under each other. */
+  fold?(row: Row, columns: number): readonly string[];
   /** May be left out when the terminal is narrow; the highest rank goes first. */
   readonly optional?: number;
   /** Colour, applied after the padding. */
@@ -22,7 +24,10 @@ export interface Column<Row> {
 export interface TableOptions {
   readonly indent?: number;
   readonly header?: boolean;
-  /** Least columns that the stretched column must keep before optional ones go. */
+  /**
+   * Least columns that the stretched column must keep before optional ones go. Those that rank above the stretched column
+   * itself go before it loses anything.
+   */
   readonly stretchMin?: number;
 }
 
@@ -30,17 +35,24 @@ const GAP = 2;
 /** A column that is cut keeps at least this much, or it says nothing. */
 const LEAST = 4;
 
-/** Leaves out and narrows columns until they fit into `room`; changes `widths`. */
-function fit<Row>(columns: readonly Column<Row>[], widths: number[], room: number, stretchMin: number): Set<number> {
-  const shown = new Set(columns.keys());
+/** Leaves out and narrows columns until they fit into `room`; changes `widths` and `shown`. */
+function fit<Row>(
+  columns: readonly Column<Row>[],
+  widths: number[],
+  shown: Set<number>,
+  room: number,
+  stretchMin: number,
+): void {
   const stretches = (i: number) => columns[i]?.stretch === true;
   const total = (least: (i: number) => number) => [...shown].reduce((sum, i) => sum + GAP + least(i), -GAP);
   const own = (i: number) => widths[i] ?? 0;
   const dispensable = [...columns.keys()]
     .filter((i) => columns[i]?.optional)
     .sort((a, b) => (columns[b]?.optional ?? 0) - (columns[a]?.optional ?? 0));
+  const stretched = columns.find((column) => column.stretch)?.optional ?? Number.POSITIVE_INFINITY;
   for (const i of dispensable) {
-    if (total((column) => (stretches(column) ? Math.min(own(column), stretchMin) : own(column))) <= room) break;
+    const least = (columns[i]?.optional ?? 0) > stretched ? Number.POSITIVE_INFINITY : stretchMin;
+    if (total((column) => (stretches(column) ? Math.min(own(column), least) : own(column))) <= room) break;
     shown.delete(i);
   }
   // What still doesn't fit is cut: the stretched column first, then whichever is widest.
@@ -50,7 +62,6 @@ function fit<Row>(columns: readonly Column<Row>[], widths: number[], room: numbe
     if (widest === undefined) break;
     widths[widest] = Math.max(LEAST, own(widest) - over);
   }
-  return shown;
 }
 
 export function table<Row>(
@@ -64,7 +75,9 @@ export function table<Row>(
   const widths = columns.map((column, i) =>
     (cells[i] ?? []).reduce((widest, cell) => Math.max(widest, width(cell)), header ? width(column.title) : 0),
   );
-  const shown = fit(columns, widths, style.width - indent, stretchMin);
+  const speaks = (i: number) => rows.length === 0 || (cells[i] ?? []).some((cell) => cell !== "");
+  const shown = new Set([...columns.keys()].filter(speaks));
+  fit(columns, widths, shown, style.width - indent, stretchMin);
   const order = [...shown];
   const line = (text: (i: number) => string, paint: (i: number, padded: string) => string) =>
     `${" ".repeat(indent)}${order
@@ -78,12 +91,21 @@ export function table<Row>(
         return paint(i, padded);
       })
       .join(" ".repeat(GAP))}`.trimEnd();
-  const lines = rows.map((row, r) =>
-    line(
-      (i) => cells[i]?.[r] ?? "",
-      (i, padded) => columns[i]?.paint?.(padded, row) ?? padded,
-    ),
-  );
+  const lines = rows.flatMap((row, r) => {
+    const folded = order.map((i) => {
+      const cell = cells[i]?.[r] ?? "";
+      return columns[i]?.fold && width(cell) > (widths[i] as number)
+        ? columns[i].fold(row, widths[i] as number)
+        : [cell];
+    });
+    const depth = Math.max(1, ...folded.map((pieces) => pieces.length));
+    return Array.from({ length: depth }, (_, piece) =>
+      line(
+        (i) => folded[order.indexOf(i)]?.[piece] ?? "",
+        (i, padded) => columns[i]?.paint?.(padded, row) ?? padded,
+      ),
+    );
+  });
   if (header)
     lines.unshift(
       style.color.dim(

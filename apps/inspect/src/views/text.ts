@@ -103,11 +103,19 @@ export function padStart(text: string, columns: number): string {
   return " ".repeat(Math.max(0, columns - width(text))) + text;
 }
 
-/** Breaks plain words into lines of at most so many columns. */
+/** What stands after a number and means nothing without it: `15.10 B`, `1.89 GB`, also before a comma. */
+const UNIT = /^(?:[KMBT]|[kMGTP]B)[,;:.)]*$/;
+const NO_BREAK = "\u00a0";
+
+/** Breaks plain words into lines of at most so many columns; a number stays with its unit, as do words around a no-break space. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  const words = text.split(" ");
+  for (let i = 0; i < words.length; i++) {
+    let word = words[i] as string;
+    if (/\d$/.test(word) && UNIT.test(words[i + 1] ?? "")) word += ` ${words[++i]}`;
+    word = word.replaceAll(NO_BREAK, " ");
     if (line !== "" && width(line) + 1 + width(word) > columns) {
       lines.push(line);
       line = word;
@@ -116,5 +124,17 @@ export function wrap(text: string, columns: number): string[] {
     }
   }
   if (line !== "") lines.push(line);
+  return lines;
+}
+
+/** Breaks a list between its items, `a, b,` and `c`; an item that is too long is broken like text. */
+export function wrapList(items: readonly string[], columns: number): string[] {
+  const lines: string[] = [];
+  for (const [i, item] of items.entries()) {
+    const word = i < items.length - 1 ? `${item},` : item;
+    const line = lines.at(-1);
+    if (line !== undefined && width(line) + 1 + width(word) <= columns) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(...wrap(word, columns));
+  }
   return lines;
 }

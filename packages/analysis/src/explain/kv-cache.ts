@@ -72,14 +72,19 @@ export function plainKvCache(report: Report): PlainKvCache | string {
     return "The K and V matrices don't have the sizes that its stated heads call for, so this version doesn't work it out.";
   const window = model.slidingWindow;
   const context = model.contextLength;
+  const patterns = report.layerPatterns.filter(({ subject }) => subject === "window");
+  // A window may be declared that no layer of this architecture uses.
+  const unused = patterns.length > 0 && patterns.every(({ words }) => words.includes("declared, but"));
   return {
     bytesPerToken: 2 * layers * kvHeads * headDim * BYTES_PER_VALUE,
     layers,
     kvHeads,
     headDim,
     windowed:
-      WINDOWED.has(model.architecture ?? "") ||
-      (window !== null && window > 0 && !(context !== null && window >= context)),
+      !unused &&
+      (patterns.length > 0 ||
+        WINDOWED.has(model.architecture ?? "") ||
+        (window !== null && window > 0 && !(context !== null && window >= context))),
     checked: checkable,
   };
 }

@@ -1,4 +1,5 @@
 /** A checkpoint's own numbers for the entries of terms-mixture.ts. */
+import type { ModelKind } from "../kind.ts";
 import type { Report } from "../report.ts";
 import { formatCount, formatExact, formatShare } from "../units.ts";
 import { listed, ofAll, plural } from "./report-numbers.ts";
@@ -15,12 +16,41 @@ export function ownDense(report: Report): readonly string[] {
     ];
   }
   if (report.layers.length === 0) return ["This file has no layers, so the word doesn't apply to it."];
-  return [
-    "This model is dense: no layer has experts.",
-    `A token goes through all layers; ${formatExact(parameters.total)} parameters (${formatCount(parameters.total)}) have to be stored.`,
-    ...asideLines(report),
-  ];
+  return [...denseLines(report), ...(report.model.kind === "projector" ? [] : asideLines(report))];
 }
+
+/** What goes through a model without experts, by its kind. */
+function denseLines({ model, parameters }: Report): readonly string[] {
+  const stored = `${formatExact(parameters.total)} parameters (${formatCount(parameters.total)})`;
+  const [what, how] = DENSE_WORDS[model.kind] ?? [
+    "This model is dense: no layer has experts.",
+    "A token goes through all layers.",
+  ];
+  return [what, `${how} ${stored} have to be stored.`];
+}
+
+const NO_EXPERTS = "No layer of this model has experts.";
+
+const DENSE_WORDS: Partial<Record<ModelKind, readonly [what: string, how: string]>> = {
+  "encoder-decoder": [
+    "This model is dense: no layer has experts.",
+    "A token that is read goes through the encoder's layers, a token that is written through the decoder's.",
+  ],
+  speech: [NO_EXPERTS, "All of its layers work on the sound that goes in or comes out, or on its text."],
+  vision: [NO_EXPERTS, "An image goes through all of its layers: there are no tokens of text here."],
+  projector: [
+    "This file is a projector: it turns images or sound into vectors for a language model, and no layer of it has experts.",
+    "No token of text goes through it.",
+  ],
+  diffusion: [
+    "This is a diffusion model: no layer has experts.",
+    "Its parts work on whole pictures (or sounds), not token by token; a denoiser is run once for every step.",
+  ],
+  unknown: [
+    "No layer in this file has experts; what kind of model it is can't be told.",
+    "So a dense one it seems to be.",
+  ],
+};
 
 /** What stands beside the text model: stored, but not used for a token of text. */
 function asideLines(report: Report): readonly string[] {
@@ -34,6 +64,8 @@ function asideLines(report: Report): readonly string[] {
 export function ownMoe(report: Report): readonly string[] {
   const { experts, parameters, layers } = report;
   if (!experts) {
+    if (layers.length === 0) return ["This file has no layers, so it is no mixture of experts."];
+    if (DENSE_WORDS[report.model.kind]) return ["This is no mixture of experts.", ...denseLines(report)];
     return [
       "This is no mixture of experts: the model is dense.",
       "What that means for it: every token goes through all of its layers' weights, so memory and computing both follow the same number.",
@@ -84,16 +116,39 @@ export function ownActive(report: Report): readonly string[] {
   if (active === null || activeWithoutInputEmbedding === null || activeNonEmbedding === null) {
     return [`Not known for this file: ${activeMissing ?? "a fact"} is missing.`];
   }
-  const tied = activeWithoutInputEmbedding === active;
+  const without = report.experts ? undefined : WITHOUT_TEXT[report.model.kind];
+  if (without) return [`${without} So active parameters, which are counted for a token of text, don't apply.`];
+  const halves = report.model.kind === "encoder-decoder";
   return [
     ...(report.experts
       ? []
-      : [`This model is dense: a token uses ${active === total ? "all of it" : "all of the text model"}.`]),
-    `A: ${formatExact(active)} (${formatCount(active)}) of ${formatExact(total)}, ${formatShare(active / total)}.`,
-    tied
-      ? "B: the same, as the embedding table works as the head too, or there is none."
-      : `B, without the embedding: ${formatExact(activeWithoutInputEmbedding)} (${formatCount(activeWithoutInputEmbedding)}).`,
+      : halves
+        ? [
+            "This model is dense, in two halves: tokens that are read go through the encoder, tokens that are written through the decoder. The numbers count both.",
+          ]
+        : [`This model is dense: a token uses ${active === total ? "all of it" : "all of the text model"}.`]),
+    `A, with the tables at both ends: ${formatExact(active)} (${formatCount(active)}) of ${formatExact(total)}, ${formatShare(active / total)}.`,
+    sameB(report) ??
+      `B, without the embedding: ${formatExact(activeWithoutInputEmbedding)} (${formatCount(activeWithoutInputEmbedding)}).`,
     `C, without embedding and head: ${formatExact(activeNonEmbedding)} (${formatCount(activeNonEmbedding)}).`,
     ...asideLines(report),
   ];
 }
+
+/** Why B is A, where it is. */
+function sameB({ parameters, model }: Report): string | undefined {
+  const { active, activeWithoutInputEmbedding: b, activeNonEmbedding: c } = parameters;
+  if (active !== b) return undefined;
+  if (active === c) return "B: the same, as there is no embedding to leave out.";
+  return model.tiedEmbeddings
+    ? "B: the same. The embedding table is the head too (tied), and as the head all of its rows are multiplied for each token, so it can't be left out."
+    : "B: the same. B leaves the embedding out where a head of its own stands beside it, and there is none here.";
+}
+
+/** Kinds that no token of text goes through. */
+const WITHOUT_TEXT: Partial<Record<ModelKind, string>> = {
+  projector: "This file is a projector: images or sound go through all of it, and text through none.",
+  vision: "This is a vision model: images go through it, and no text.",
+  diffusion: "This is a diffusion model: it makes a picture in steps, not token by token.",
+  speech: "This is a speech model: what it works on is sound, which goes in or comes out.",
+};

@@ -1,7 +1,8 @@
 /** A checkpoint's own numbers for the entries of terms-numbers.ts. */
+import type { Layer } from "../layers.ts";
 import type { Report } from "../report.ts";
 import { formatCount, formatExact, formatShare } from "../units.ts";
-import { listed, ofAll, one, parametersOf, plural } from "./report-numbers.ts";
+import { isAside, listed, ofAll, one, parametersOf, plural } from "./report-numbers.ts";
 
 /** Buckets worth a word in a sentence. */
 const BUCKETS_NAMED = 4;
@@ -62,19 +63,38 @@ export function ownNeuron(report: Report): readonly string[] {
       ? `The file states an inner width of ${formatExact(width)} for its feed-forward networks: as many neurons in each.`
       : `The feed-forward network of a layer is ${formatExact(width)} numbers wide inside: as many neurons.`,
   ];
-  const { layers } = model;
-  if (measured !== undefined && layers)
+  const networks = feedForwardLayers(report);
+  // A block that is used in several places is stored once (ALBERT).
+  const shared = networks.length < (model.layers ?? 0);
+  if (measured !== undefined && !shared) {
+    const count = networks.length;
     lines.push(
-      `In ${plural(layers, "layer")} that makes ${formatExact(layers)} x ${formatExact(width)} = ${formatExact(layers * width)} neurons.`,
+      `In ${plural(count, "layer")}${stackWords(networks)} that makes ${formatExact(count)} x ${formatExact(width)} = ${formatExact(count * width)} neurons.`,
     );
+  }
   return lines;
 }
 
-/** The inner width that the up and down matrices show, where they agree and all layers have them. */
+/** The layers of the model itself that have a feed-forward network. */
+function feedForwardLayers({ layers }: Report): readonly Layer[] {
+  return layers.filter(({ stack, buckets }) => !isAside(stack) && (buckets.ffn?.parameters ?? 0) > 0);
+}
+
+/** " (6 encoder, 6 decoder)", where there is more than one stack. */
+function stackWords(layers: readonly Layer[]): string {
+  const stacks = [...new Set(layers.map(({ stack }) => stack))];
+  if (stacks.length < 2) return "";
+  return ` (${stacks.map((stack) => `${formatExact(layers.filter((layer) => layer.stack === stack).length)} ${stack}`).join(", ")})`;
+}
+
+/** The inner width that the up and down matrices show, where all layers with such a network have one size. */
 function innerWidth(report: Report): number | undefined {
-  const { layers, hiddenSize } = report.model;
-  if (!layers || !hiddenSize || !report.parameters.logicalKnown) return undefined;
-  const perLayer = (name: string) => parametersOf(report, "ffn", (part) => part === name) / layers;
+  const { hiddenSize } = report.model;
+  const networks = feedForwardLayers(report);
+  const [first] = networks;
+  if (!first || !hiddenSize || !report.parameters.logicalKnown) return undefined;
+  if (networks.some(({ buckets }) => buckets.ffn?.parameters !== first.buckets.ffn?.parameters)) return undefined;
+  const perLayer = (name: string) => parametersOf(report, "ffn", (part) => part === name) / networks.length;
   const [up, down] = [perLayer("up"), perLayer("down")];
   // Without biases, or with one for each output: of up the inner numbers, of down the model's.
   const widths = [up / hiddenSize, up / (hiddenSize + 1)].filter((width) => width > 0 && Number.isInteger(width));

@@ -1,11 +1,28 @@
 /** A checkpoint's own numbers for the entries of terms-parts.ts. */
+import { splitParts } from "../anatomy.ts";
 import type { Layer } from "../layers.ts";
 import type { Report } from "../report.ts";
 import { formatCount, formatExact, formatShare } from "../units.ts";
-import { bucketOf, isRecurrent, listed, ofAll, one, parametersOf, plural, RECURRENT_MIXERS } from "./report-numbers.ts";
+import {
+  bucketOf,
+  capital,
+  insideAside,
+  isRecurrent,
+  listed,
+  ofAll,
+  one,
+  parametersOf,
+  plural,
+  RECURRENT_MIXERS,
+} from "./report-numbers.ts";
+
+/** Tables with a row for each token. */
+const TOKEN_TABLES: ReadonlySet<string> = new Set(["token", "per_layer_token"]);
 
 export function ownTokenizer(report: Report): readonly string[] {
-  const { vocabularySize } = report.model;
+  const { vocabularySize, kind } = report.model;
+  if (!vocabularySize && (kind === "vision" || kind === "projector"))
+    return ["No text goes through what this file holds, so it needs no tokenizer."];
   const lines = vocabularySize
     ? [`The vocabulary has ${formatExact(vocabularySize)} tokens, as the file states it.`]
     : ["The file doesn't state how many tokens its vocabulary has."];
@@ -14,15 +31,20 @@ export function ownTokenizer(report: Report): readonly string[] {
       ? "GGUF keeps the vocabulary in the file itself: 'inspect meta' lists it where it is there."
       : "Safetensors files hold no vocabulary: it is in files beside them, such as tokenizer.json.",
   );
-  const tables = parametersOf(report, "embedding") + parametersOf(report, "head");
-  if (tables > 0) lines.push(`Embedding and head, whose size depends on it, hold ${ofAll(report, tables)}.`);
+  const table = parametersOf(report, "embedding", (part) => TOKEN_TABLES.has(part));
+  const head = parametersOf(report, "head", (part) => part === "lm_head");
+  const tables = [...(table > 0 ? ["the token table"] : []), ...(head > 0 ? ["the head"] : [])];
+  if (tables.length > 0) {
+    const verb = tables.length > 1 ? "hold" : "holds";
+    lines.push(`${capital(listed(tables))}, whose size depends on it, ${verb} ${ofAll(report, table + head)}.`);
+  }
   return lines;
 }
 
 export function ownEmbedding(report: Report): readonly string[] {
   const { model } = report;
   const all = parametersOf(report, "embedding");
-  if (all === 0) return ["This file has no embedding table."];
+  if (all === 0) return ["This file has no table of embeddings for tokens."];
   const lines = [`The embedding holds ${ofAll(report, all)}.`];
   const token = parametersOf(report, "embedding", (part) => part === "token");
   const { hiddenSize, vocabularySize } = model;
@@ -97,7 +119,19 @@ function holding({ parameters, buckets }: Layer): string {
   return `${formatCount(parameters)} parameters (${parts.join(", ")})`;
 }
 
-const LETTERS = { q: "Q", k: "K", v: "V", qkv: "Q, K and V in one matrix", o: "O" } as const;
+const LETTERS = {
+  q: "Q",
+  k: "K",
+  v: "V",
+  qkv: "Q, K and V in one matrix",
+  kv: "K and V in one matrix",
+  o: "O",
+} as const;
+
+const CROSS = "cross.";
+
+/** How many of the smaller parts are named. */
+const REST_NAMED = 3;
 
 export function ownAttention(report: Report): readonly string[] {
   const attention = bucketOf(report, "attention");
@@ -106,28 +140,59 @@ export function ownAttention(report: Report): readonly string[] {
     return [
       report.model.mixer === "recurrent"
         ? "This model has no attention. A recurrent mixer does its work: see 'mixer'."
-        : "This file has no attention tensors.",
+        : (towerLine(report, "attention.", "attention holds") ?? "This file has no attention tensors."),
     ];
   }
-  const lines = [`Attention holds ${ofAll(report, all)}.`];
-  const byLetter = Object.entries(LETTERS).flatMap(([name, words]) => {
-    const parameters = parametersOf(report, "attention", (part) => part === name);
-    return parameters > 0 ? [`${words} ${formatCount(parameters)}`] : [];
-  });
-  const latent = parametersOf(report, "attention", (part) => part.startsWith("mla."));
+  const parts = splitParts(attention).filter(({ part, parameters }) => parameters > 0 && !isRecurrent(part));
+  // Both attentions of a decoder have a Q, a K, a V and an O.
+  const plain = (part: string) => (part.startsWith(CROSS) ? part.slice(CROSS.length) : part);
+  const sum = (wanted: (part: string) => boolean) =>
+    parts.reduce((held, { part, parameters }) => (wanted(part) ? held + parameters : held), 0);
+  const letters = (wanted: (part: string) => boolean) =>
+    Object.entries(LETTERS).flatMap(([name, words]) => {
+      const parameters = sum((part) => plain(part) === name && wanted(part));
+      return parameters > 0 ? [`${words} ${formatCount(parameters)}`] : [];
+    });
+  const byLetter = letters(() => true);
+  const latent = sum((part) => part.startsWith("mla."));
   if (latent > 0) byLetter.push(`the matrices of MLA ${formatCount(latent)}`);
-  const rest = attention.parts
-    .filter(({ part }) => !isRecurrent(part) && !Object.hasOwn(LETTERS, part) && !part.startsWith("mla."))
-    .reduce((sum, { parameters }) => sum + parameters, 0);
-  if (byLetter.length > 0)
-    lines.push(`Its parts: ${listed([...byLetter, ...(rest > 0 ? [`the rest ${formatCount(rest)}`] : [])])}.`);
+  const rest = parts.filter(({ part }) => !Object.hasOwn(LETTERS, plain(part)) && !part.startsWith("mla."));
+  if (byLetter.length > 0 && rest.length > 0) {
+    const held = rest.reduce((all, { parameters }) => all + parameters, 0);
+    const names = rest.slice(0, REST_NAMED).map(({ part }) => part);
+    byLetter.push(`the rest ${formatCount(held)} (${names.join(", ")}${rest.length > REST_NAMED ? ", ..." : ""})`);
+  }
+  const lines = [`Attention holds ${ofAll(report, all)}.`];
+  if (byLetter.length > 0) lines.push(`Its parts: ${listed(byLetter)}.`);
+  if (attention.parts.some(({ part, split }) => part === "qkv" && split))
+    lines.push("Q, K and V are stored in one matrix for each layer.");
+  const cross = sum((part) => part.startsWith(CROSS));
+  if (cross > 0) {
+    const what = CROSS_WORDS[report.model.kind] ?? "which looks at another part of the model, not at the text itself";
+    lines.push(
+      `${formatCount(cross)} of that is cross-attention, ${what} (${listed(letters((part) => part.startsWith(CROSS)))}).`,
+    );
+  }
   const sharing = latent > 0 ? undefined : headSharing(report);
   if (sharing) lines.push(sharing);
   if (report.model.mixer === "hybrid") lines.push("Only some of its layers use attention: see 'mixer'.");
   return lines;
 }
 
-function headSharing({ model }: Report): string | undefined {
+const IN_DECODER = "with which the decoder looks at what the encoder made";
+const CROSS_WORDS: Partial<Record<Report["model"]["kind"], string>> = {
+  "encoder-decoder": IN_DECODER,
+  speech: IN_DECODER,
+};
+
+/** What stands in towers alone, and is counted with them. */
+function towerLine(report: Report, prefix: string, words: string): string | undefined {
+  const held = insideAside(report, prefix);
+  return held > 0 ? `There is none of a text model here; in the tower, ${words} ${ofAll(report, held)}.` : undefined;
+}
+
+/** How query heads share keys and values, in a sentence. */
+export function headSharing({ model }: Report): string | undefined {
   const { attentionHeads, kvHeads, headDim } = model;
   const heads = one(attentionHeads);
   if (!heads) return undefined;
@@ -157,7 +222,7 @@ export function ownFeedForward(report: Report): readonly string[] {
     return [
       report.model.mixer === "recurrent"
         ? "This model has no feed-forward networks: its recurrent mixers do their work too."
-        : "This file has no feed-forward networks of a text model.",
+        : (towerLine(report, "ffn.", "the feed-forward networks hold") ?? "This file has no feed-forward networks."),
     ];
   }
   const share = ffn / total;
@@ -182,7 +247,8 @@ export function ownFeedForward(report: Report): readonly string[] {
 
 export function ownNorm(report: Report): readonly string[] {
   const norm = bucketOf(report, "norm");
-  if (!norm || norm.parameters === 0) return ["This file has no norms of its own."];
+  if (!norm || norm.parameters === 0)
+    return [towerLine(report, "norm.", "the norms hold") ?? "This file has no norms of its own."];
   return [
     `The norms hold ${formatExact(norm.parameters)} parameters (${formatShare(norm.share)}) in ${plural(norm.tensors, "tensor")}.`,
     norm.biases > 0
@@ -204,13 +270,25 @@ export function ownHead(report: Report): readonly string[] {
       ...(stored ? ["The file stores a copy of the table as a head all the same. It isn't counted."] : []),
     ];
   }
-  if (parameters === 0) return ["This file has no head."];
-  const scores = head?.parts.some(({ part }) => part === "lm_head");
+  if (parameters === 0) return ["This file has no head of its own."];
+  const scores = head?.parts.some(({ part, parameters }) => part === "lm_head" && parameters > 0);
+  const table = parametersOf(report, "embedding", (part) => part === "token");
   return [
     `The head holds ${ofAll(report, parameters)}.`,
-    scores ? "It isn't tied: the embedding is a table of its own." : "It doesn't score tokens: it pools or classifies.",
+    !scores
+      ? `It doesn't score tokens: it ${HEAD_WORK[report.model.kind] ?? "pools or classifies"}.`
+      : table > 0
+        ? "It isn't tied: the embedding is a table of its own."
+        : "This file has no token table that it could be tied to.",
   ];
 }
+
+/** What a head does that doesn't score tokens. */
+const HEAD_WORK: Partial<Record<Report["model"]["kind"], string>> = {
+  vision: "gives a score for each class of images, or a vector",
+  diffusion: "turns the last vectors into the noise that is taken away",
+  reranker: "gives one score for a text or a pair of them",
+};
 
 export function ownMixer(report: Report): readonly string[] {
   const { mixer } = report.model;
@@ -221,7 +299,7 @@ export function ownMixer(report: Report): readonly string[] {
   const kinds = Object.entries(RECURRENT_MIXERS)
     .filter(([prefix]) => parametersOf(report, "attention", (part) => part.startsWith(prefix)) > 0)
     .map(([, words]) => words);
-  const state = `Recurrent mixers (${listed(kinds)}) hold ${ofAll(report, recurrent)}.`;
+  const state = `Recurrent mixers (${kinds.join("; ")}) hold ${ofAll(report, recurrent)}.`;
   if (mixer === "recurrent")
     return [state, "There is no attention, and so no KV cache: the state stays the same size."];
   return [

@@ -1,7 +1,7 @@
 /** Numbers out of a Report that several entries of the guide share, and the words around them. */
 import type { Report, ReportBucket } from "../report.ts";
 import type { Bucket } from "../roles/role.ts";
-import { formatCount, formatExact, formatShare } from "../units.ts";
+import { formatBytes, formatCount, formatExact, formatShare } from "../units.ts";
 
 export function bucketOf(report: Report, name: Bucket): ReportBucket | undefined {
   return report.buckets.find(({ bucket }) => bucket === name);
@@ -35,14 +35,72 @@ export function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
-/** Bytes of all tensors. */
-export function tensorBytes(report: Report): number {
+/** Bytes of all tensors, also of those that aren't counted as parameters. */
+function tensorBytes(report: Report): number {
   return report.quantization.types.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Bytes of the counted weights with the scales that unpack them: what bits per weight are measured by. */
+export function weightBytes(report: Report): number {
+  return tensorBytes(report) - uncounted(report).reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Tensors that are neither counted nor needed to unpack what is. */
+function uncounted({ parameters }: Report) {
+  return parameters.excluded.filter(({ reason }) => reason !== "quant-side");
+}
+
+/** "The weights take 3.44 GB." and, where there is more in the file, what and how much. */
+export function weightLines(report: Report): readonly string[] {
+  return [`${weightWords(report)} take ${formatBytes(weightBytes(report))}, as they are stored.`, ...restLines(report)];
+}
+
+/** Scales stand in tensors of their own, or inside the blocks of a quantized type. */
+export function weightWords({ parameters, quantization }: Report): string {
+  const scaled =
+    parameters.excluded.some(({ reason }) => reason === "quant-side") ||
+    quantization.types.some(({ type }) => /^(?:I?Q|TQ|MXFP|NVFP)\d/.test(type));
+  return scaled ? "The weights with their scales" : "The weights";
+}
+
+/** What the file holds beside its weights, in a sentence; none where that is little. */
+export function restLines(report: Report): readonly string[] {
+  const all = tensorBytes(report);
+  const rest = uncounted(report);
+  const bytes = rest.reduce((sum, count) => sum + count.bytes, 0);
+  if (formatBytes(all) === formatBytes(all - bytes)) return [];
+  return [
+    `All tensors of the file take ${formatBytes(all)}: ${formatBytes(bytes)} of that isn't counted as weights (${listed(rest.map(({ words }) => words))}).`,
+  ];
+}
+
+/** Stacks that stand beside a text model. */
+const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);
+
+export function isAside(stack: string): boolean {
+  return ASIDE_STACKS.has(stack.split(".", 1)[0] ?? "");
+}
+
+/** Parameters of towers and drafting blocks whose parts are named so: `attention.` of `attention.q`, also behind `block.`. */
+export function insideAside(report: Report, prefix: string): number {
+  const names = (part: string) => part.startsWith(prefix) || part.startsWith(`block.${prefix}`);
+  return [...ASIDE_STACKS].reduce((sum, bucket) => sum + parametersOf(report, bucket as Bucket, names), 0);
+}
+
+/** "Sliding window of 128 tokens on every other layer ... by config.json layer_types." */
+export function windowLines(report: Report): readonly string[] {
+  return report.layerPatterns
+    .filter(({ subject }) => subject === "window")
+    .map(({ words, source }) => `${capital(words)}; by ${source}.`);
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The mixers that stand in the place of attention, by the prefix of their parts (roles/role.ts). */
 export const RECURRENT_MIXERS = {
-  "ssm.": "state-space (Mamba)",
+  "ssm.": "state-space, as in Mamba",
   "linattn.": "linear attention",
   "rwkv.": "RWKV",
   "shortconv.": "short convolution",

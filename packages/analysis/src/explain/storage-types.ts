@@ -2,7 +2,7 @@
 import { DTYPES, dtypeBits, GGML_TYPES } from "@checkpoint-inspect/parser";
 
 import { fileTypeWords, perplexityDelta, typeWords } from "../quantization/type-words.ts";
-import { formatBits, ownOfTypes } from "./own-storage.ts";
+import { formatBits, ownOfLabel, ownOfType } from "./own-storage.ts";
 import type { Formula, Term } from "./term.ts";
 
 const ggmlTypes = new Map(GGML_TYPES.map((type) => [type.name, type]));
@@ -47,7 +47,8 @@ export function storageTypeTerm(word: string): Term | undefined {
         : isType
           ? `${name} (a storage type)`
           : `${name} (a label)`,
-    short: isType ? words : (label ?? ""),
+    // What a name means that is both stands below, each in a sentence.
+    short: isType && label ? "a storage type, and the label of files that mostly have it" : (label ?? words),
     paragraphs: [
       ...(isType
         ? [
@@ -67,17 +68,21 @@ export function storageTypeTerm(word: string): Term | undefined {
     ],
     ...(formula && { formula }),
     seeAlso: [...(family ? [family] : []), "quantization", "bits per weight"],
-    ...(isType
-      ? { own: (report) => ownOfTypes(report, name, (type) => type === name) }
-      : {
-          own: ({ quantization: { declared, fileName } }) => [
-            declared === name
-              ? `This file declares itself as ${name}. 'inspect quant' shows what is in it.`
-              : `This file ${declared ? `declares ${declared}` : "declares no label"}${fileName && fileName !== declared ? `; its name says ${fileName}` : ""}.`,
-          ],
-        }),
+    own: (report) => {
+      if (!isType) return ownOfLabel(report, name);
+      const { declared, fileName } = report.quantization;
+      const labelled = label !== undefined && (declared === name || fileName === name);
+      return [
+        ...ownOfType(report, name),
+        ...(labelled
+          ? [`It is also the label of this file, by ${declared === name ? "what it declares" : "its name"}.`]
+          : []),
+      ];
+    },
   };
 }
+
+const INTEGER = /^[IU](?:8|16|32|64)$/;
 
 /** Labels begin like types: a word such as `constructor` must not get as far as a look-up. */
 const KNOWN_LABEL = /^(?:UD-)?(?:I?Q|TQ|F|BF|MXFP|NVFP)\d[A-Z0-9_]*$/;
@@ -97,5 +102,10 @@ function typeFormula(name: string): Formula | undefined {
   const bits = ggml && ggml.blockElements === 1 ? 8 * ggml.blockBytes : dtypeBits(name);
   return bits === undefined
     ? undefined
-    : { lines: [`${bits} bits per number`], note: "exact; the type has no scales inside" };
+    : {
+        lines: [`${bits} bits per number`],
+        note: INTEGER.test(name)
+          ? "exact; some schemes pack several weights into one such number"
+          : "exact; the type has no scales inside",
+      };
 }

@@ -1,5 +1,5 @@
 /** The guide on how parameters are stored: quantization, number types, file formats. */
-import { ownBitsPerWeight, ownCheckpoint, ownLora, ownOfTypes, ownQuantization } from "./own-storage.ts";
+import { ownBitsPerWeight, ownCheckpoint, ownLora, ownOfFamily, ownQuantization } from "./own-storage.ts";
 import type { Term } from "./term.ts";
 
 export const STORAGE_TERMS: readonly Term[] = [
@@ -52,7 +52,7 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "A ruler with fine marks that is short.",
     seeAlso: ["bf16", "int8", "quantization", "bits per weight"],
-    own: (report) => ownOfTypes(report, "FP16", (type) => type === "F16"),
+    own: (report) => ownOfFamily(report, { name: "FP16", type: (type) => type === "F16" }),
   },
   {
     term: "bf16",
@@ -65,7 +65,7 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "A ruler with coarse marks that is very long.",
     seeAlso: ["fp16", "quantization", "bits per weight"],
-    own: (report) => ownOfTypes(report, "BF16", (type) => type === "BF16"),
+    own: (report) => ownOfFamily(report, { name: "BF16", type: (type) => type === "BF16" }),
   },
   {
     term: "int8",
@@ -78,7 +78,13 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "A photo saved as JPEG at the best setting.",
     seeAlso: ["int4", "quantization", "bits per weight"],
-    own: (report) => ownOfTypes(report, "8-bit integers", (type) => /^(?:Q8_|I8$)/.test(type)),
+    own: (report) =>
+      ownOfFamily(report, {
+        name: "8-bit integers",
+        type: (type) => /^(?:Q8_|I8$)/.test(type),
+        packing: /\b8-bit\b|\bINT8\b/i,
+        mistaken: { type: /^F8_E[45]/, words: "F8 takes 8 bits too, but is a small float and no integer." },
+      }),
   },
   {
     term: "int4",
@@ -91,7 +97,12 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "A photo with 16 shades of grey, with the exposure set anew for every small patch.",
     seeAlso: ["k-quants", "mxfp4", "int8", "quantization"],
-    own: (report) => ownOfTypes(report, "4-bit types", (type) => /^(?:Q4_|IQ4_|MXFP4|NVFP4|F4$)/.test(type)),
+    own: (report) =>
+      ownOfFamily(report, {
+        name: "4-bit types",
+        type: (type) => /^(?:Q4_|IQ4_|MXFP4|NVFP4|F4$)/.test(type),
+        packing: /\b4-bit\b|\b(?:INT4|NF4|FP4|MXFP4|NVFP4)\b|E2M1/i,
+      }),
   },
   {
     // ggml/src/ggml-common.h; llama.cpp pull request 1684. Mixes: llama.cpp src/llama-quant.cpp.
@@ -107,7 +118,7 @@ export const STORAGE_TERMS: readonly Term[] = [
     picture:
       "Prices that are rounded shelf by shelf, with a short note on each shelf and one longer note on the aisle.",
     seeAlso: ["i-quants", "int4", "bits per weight", "quantization"],
-    own: (report) => ownOfTypes(report, "k-quants", (type) => /^Q[2-6]_K$/.test(type)),
+    own: (report) => ownOfFamily(report, { name: "k-quants", type: (type) => /^Q[2-6]_K$/.test(type) }),
   },
   {
     // ggml/src/ggml-common.h; which ones refuse to be made without an importance matrix: llama.cpp src/llama-quant.cpp.
@@ -122,7 +133,7 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "Tiling a wall from a catalogue of ready-made patterns rather than choosing the colour of every tile.",
     seeAlso: ["k-quants", "quantization", "bits per weight"],
-    own: (report) => ownOfTypes(report, "i-quants", (type) => /^IQ[1-4]_(?:X?XS|S|M|NL)$/.test(type)),
+    own: (report) => ownOfFamily(report, { name: "i-quants", type: (type) => /^IQ[1-4]_(?:X?XS|S|M|NL)$/.test(type) }),
   },
   {
     // OCP Microscaling Formats (MX) specification 1.0; the values of E2M1 are in its table.
@@ -136,7 +147,7 @@ export const STORAGE_TERMS: readonly Term[] = [
     ],
     picture: "A pocket ruler with eight marks, and for every 32 things to measure the choice of one magnifying glass.",
     seeAlso: ["int4", "quantization", "bits per weight"],
-    own: (report) => ownOfTypes(report, "MXFP4", (type) => type === "MXFP4"),
+    own: (report) => ownOfFamily(report, { name: "MXFP4", type: (type) => type === "MXFP4", packing: /\bMXFP4\b/i }),
   },
   {
     term: "checkpoint",
@@ -167,7 +178,7 @@ export const STORAGE_TERMS: readonly Term[] = [
   {
     // Hu et al., arXiv 2106.09685.
     term: "lora",
-    aliases: ["adapter", "low rank", "qlora", "fine tuning", "finetune"],
+    aliases: ["adapter", "lora adapter", "rank", "low rank", "qlora", "fine tuning", "finetune"],
     title: "LoRA adapter",
     short: "a small file of changes to a model, used together with it",
     paragraphs: [

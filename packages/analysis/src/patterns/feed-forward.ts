@@ -1,7 +1,8 @@
 /** Which layers are dense and which are MoE. Told from the tensors, so no config key is believed or needed. */
+import { ordinal } from "../units.ts";
 import { isOneMixerALayer } from "./mixer.ts";
 import { type LayerPattern, type PatternRule, TENSORS } from "./pattern.ts";
-import { allOf, counted, everyNth, inLayers, listed, ordinal } from "./words.ts";
+import { allOf, counted, everyNth, inLayers, listed } from "./words.ts";
 
 /** Nothing where no layer is MoE, for that is what anyone expects. */
 export const feedForwardPatterns: PatternRule = (stack) => {

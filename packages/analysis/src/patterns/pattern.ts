@@ -10,6 +10,8 @@ export interface LayerPattern {
   readonly words: string;
   /** The layers that it singles out, ascending; absent where it speaks of all. */
   readonly layers?: readonly number[];
+  /** Tokens that the windowed layers look back, where the sentence is on windows that are used. */
+  readonly window?: number;
   /** Where it is from: "tensors", "config.json layer_types", "llama.cpp's table for gemma3". */
   readonly source: string;
 }

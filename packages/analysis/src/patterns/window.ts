@@ -5,15 +5,17 @@
  * is. Where a window is declared and no pattern is known, that is what is said.
  */
 import type { ModelFacts } from "../facts.ts";
-import { formatExact } from "../units.ts";
+import { formatExact, ordinal } from "../units.ts";
 import type { LayerPattern, PatternRule, StackLayers } from "./pattern.ts";
 import { LLAMA_CPP_WINDOWS, TRANSFORMERS_WINDOWS, type WindowRule, type WindowTable } from "./window-tables.ts";
-import { allOf, everyNth, inLayers, ordinal } from "./words.ts";
+import { allOf, everyNth, inLayers } from "./words.ts";
 
 /** What is known of the windows of a stack. */
 interface Windows {
   /** In words: "sliding window of 1,024 tokens". */
   readonly phrase: string;
+  /** Tokens, where they are stated. */
+  readonly window: number | undefined;
   readonly isWindowed: (layer: number) => boolean;
   readonly source: string;
 }
@@ -27,22 +29,25 @@ export const windowPatterns: PatternRule = (stack) => {
   const { facts } = stack;
   const attending = stack.layers.filter(({ mixers }) => mixers.includes("attention") || mixers.includes("mla"));
   if (attending.length === 0) return [];
-  const pattern = (said: Pick<LayerPattern, "words" | "layers">, source: string): LayerPattern[] => [
+  const pattern = (said: Pick<LayerPattern, "words" | "layers" | "window">, source: string): LayerPattern[] => [
     { subject: "window", stack: stack.stack, ...said, source },
   ];
   const windows = statedWindows(facts) ?? tableWindows(stack);
   if (windows) {
+    if (neverSlides(windows.window, facts)) return [];
     const indices = attending.map(({ index }) => index);
     const said = windowWords(windows, indices, stack.layers.length);
     if (!said) return [];
+    const { window } = windows;
+    const used = { ...said, ...(window && { window }) };
     // DeepSeek-V4: beyond the window, layers with a compressor still see a shortened past.
     const compressed = attending.filter((layer) => layer.compressed).map(({ index }) => index);
-    if (compressed.length === 0) return pattern(said, windows.source);
+    if (compressed.length === 0) return pattern(used, windows.source);
     const where = compressed.length === indices.length ? "" : ` in ${inLayers(compressed, indices)}`;
-    return pattern({ ...said, words: `${said.words}, compressed keys and values beyond it${where}` }, windows.source);
+    return pattern({ ...used, words: `${said.words}, compressed keys and values beyond it${where}` }, windows.source);
   }
   const { slidingWindow: window, architecture = "" } = facts;
-  if (!window || facts.layerTypes) return [];
+  if (!window || facts.layerTypes || neverSlides(window, facts)) return [];
   const phrase = slidingPhrase(window);
   const source = facts.statedIn?.slidingWindow ?? "metadata";
   const table = tableOf(stack);
@@ -51,8 +56,13 @@ export const windowPatterns: PatternRule = (stack) => {
     const words = `a ${phrase} is declared, but ${table.name} gives every layer of this architecture full attention`;
     return pattern({ words }, tableSource(table, architecture));
   }
-  return pattern({ words: `${phrase}; which layers use it isn't stated` }, source);
+  return pattern({ words: `${phrase}; which layers use it isn't stated`, window }, source);
 };
+
+/** A window that holds all that the model was made for is full attention (Phi-4-mini states one of twice its context). */
+function neverSlides(window: number | undefined, { contextLength }: ModelFacts): boolean {
+  return window !== undefined && contextLength !== undefined && contextLength > 0 && window >= contextLength;
+}
 
 function slidingPhrase(window: number | undefined): string {
   return window ? `sliding window of ${formatExact(window)} tokens` : "sliding window";
@@ -74,6 +84,7 @@ function statedWindows(facts: ModelFacts): Windows | undefined {
     const isChunked = layerTypes.some((type) => CHUNKED.test(type));
     return {
       phrase: isChunked ? chunkPhrase(chunk) : phrase,
+      window: isChunked ? chunk : window,
       isWindowed: (layer) => WINDOWED.test(layerTypes[layer] ?? ""),
       source: source("layerTypes"),
     };
@@ -81,12 +92,12 @@ function statedWindows(facts: ModelFacts): Windows | undefined {
   if (layerTypes?.some((type) => /full/.test(type))) return undefined;
   if (!window) return chunksFromPositions(facts);
   if (typeof written === "object") {
-    return { phrase, isWindowed: (layer) => written[layer] ?? false, source: source("slidingWindowPattern") };
+    return { phrase, window, isWindowed: (layer) => written[layer] ?? false, source: source("slidingWindowPattern") };
   }
   if (typeof written === "string" && /^[LG]+$/i.test(written)) {
     // EXAONE 4: L for local, G for global, repeated.
     const isWindowed = (layer: number) => written[layer % written.length]?.toUpperCase() === "L";
-    return { phrase, isWindowed, source: source("slidingWindowPattern") };
+    return { phrase, window, isWindowed, source: source("slidingWindowPattern") };
   }
   if (typeof written === "number") {
     const full = [...LLAMA_CPP_WINDOWS.rules, ...TRANSFORMERS_WINDOWS.rules].find(({ architectures }) =>
@@ -94,18 +105,18 @@ function statedWindows(facts: ModelFacts): Windows | undefined {
     )?.full;
     // llama.cpp: a period of 0 means that all layers are windowed.
     const isWindowed = (layer: number) => written === 0 || !isFull(layer, written, full);
-    return { phrase, isWindowed, source: source("slidingWindowPattern") };
+    return { phrase, window, isWindowed, source: source("slidingWindowPattern") };
   }
   const { fullAttentionPeriod: period, fullAttentionLayers, maxWindowLayers, useSlidingWindow } = facts;
   if (period) {
-    return { phrase, isWindowed: (layer) => layer % period !== 0, source: source("fullAttentionPeriod") };
+    return { phrase, window, isWindowed: (layer) => layer % period !== 0, source: source("fullAttentionPeriod") };
   }
   if (fullAttentionLayers) {
     const full = new Set(fullAttentionLayers);
-    return { phrase, isWindowed: (layer) => !full.has(layer), source: source("fullAttentionLayers") };
+    return { phrase, window, isWindowed: (layer) => !full.has(layer), source: source("fullAttentionLayers") };
   }
   if (useSlidingWindow && maxWindowLayers !== undefined) {
-    return { phrase, isWindowed: (layer) => layer >= maxWindowLayers, source: source("maxWindowLayers") };
+    return { phrase, window, isWindowed: (layer) => layer >= maxWindowLayers, source: source("maxWindowLayers") };
   }
   return chunksFromPositions(facts);
 }
@@ -115,6 +126,7 @@ function chunksFromPositions({ attentionChunk, noRopeLayers, statedIn }: ModelFa
   if (!attentionChunk || !noRopeLayers) return undefined;
   return {
     phrase: chunkPhrase(attentionChunk),
+    window: attentionChunk,
     isWindowed: (layer) => noRopeLayers[layer] === 1,
     source: statedIn?.noRopeLayers ?? "metadata",
   };
@@ -144,6 +156,7 @@ function tableWindows(stack: StackLayers): Windows | undefined {
   const window = rule.forcedWindow ?? declared ?? rule.window;
   return {
     phrase: rule.chunked ? chunkPhrase(window) : slidingPhrase(window),
+    window,
     isWindowed: (layer) => rule.period === 1 || !isFull(layer, rule.period, rule.full),
     source: tableSource(table, architecture),
   };

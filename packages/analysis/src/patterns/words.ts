@@ -1,5 +1,5 @@
 /** How sentences name layers: all of them, every n-th, or by their indices. */
-import { formatExact, formatRanges } from "../units.ts";
+import { formatExact, formatRanges, ordinal } from "../units.ts";
 
 /** `[0, 1, 2, 6]` -> `[[0, 2], [6, 6]]`; the indices ascend. */
 function rangesOf(indices: readonly number[]): readonly (readonly [number, number])[] {
@@ -22,12 +22,6 @@ export function everyNth(indices: readonly number[], total: number): number | un
   return indices.every((index, i) => index === n * (i + 1) - 1) ? n : undefined;
 }
 
-/** 1 -> "1st", 12 -> "12th", 22 -> "22nd". */
-export function ordinal(n: number): string {
-  const teens = n % 100 >= 11 && n % 100 <= 13;
-  return `${n}${(teens ? undefined : ["th", "st", "nd", "rd"][n % 10]) ?? "th"}`;
-}
-
 /** "q", "q and k", "q, k and v". */
 export function joined(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
@@ -38,13 +32,13 @@ export function counted(count: number, noun: string): string {
   return `${formatExact(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
-/** From so many ranges on, evenly spaced ones are shortened: "4, 12, 20, 28", but "3, 8 … 38". */
+/** From so many ranges on, evenly spaced ones are shortened: "4, 12, 20, 28", but "3-38 every 5th". */
 const SHORTENED_FROM = 5;
 
 /** A longer list isn't read; a pattern's `layers` has them all. */
 const MOST_PIECES = 12;
 
-/** Indices as ranges: "0-2, 5, 8 … 20, 23-27". */
+/** Indices as ranges: "0-2, 5-20 every 3rd, 23-27". */
 export function listed(indices: readonly number[]): string {
   const ranges = rangesOf(indices);
   if (ranges.length < SHORTENED_FROM) return ranges.map((range) => formatRanges([range])).join(", ");

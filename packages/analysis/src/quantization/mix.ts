@@ -6,8 +6,9 @@
  */
 import { type Checkpoint, fileTypeLabel, labelFromFileName } from "@checkpoint-inspect/parser";
 
+import { exclusionWords } from "../exclusions.ts";
 import { metadataValue } from "../facts.ts";
-import type { PlacedTensor } from "../place.ts";
+import type { Exclusion, PlacedTensor } from "../place.ts";
 import type { Packing, SchemeUse } from "./packing.ts";
 import { quantConfig } from "./quant-config.ts";
 
@@ -17,13 +18,25 @@ export interface TypeCount {
   /** Logical elements of the counted tensors of this type; 0 for a type that only side tensors and buffers have. */
   parameters: number;
   bytes: number;
+  /** Bytes of its counted tensors: what `parameters` take. `parameterBytes + bytes of excluded = bytes`. */
+  parameterBytes: number;
+  /** What the other bytes are: scales, second copies, buffers, statistics. Most bytes first. */
+  readonly excluded: readonly ExcludedBytes[];
   /**
-   * 8 * bytes / parameters over its counted tensors (bits of a packed weight in its container), else over the elements of all of
-   * them; null for a type of unknown size.
+   * 8 * parameterBytes / parameters (bits of a packed weight in its container), else 8 * bytes over the elements of all its
+   * tensors; null for a type of unknown size.
    */
   readonly bitsPerWeight: number | null;
   /** Of all tensor bytes. */
   share: number;
+}
+
+/** Bytes of one type that are in the checkpoint and hold no parameters. */
+interface ExcludedBytes {
+  readonly reason: Exclusion;
+  /** What it is: `a second copy of the tied table`, `causal masks`. */
+  readonly words: string;
+  bytes: number;
 }
 
 export interface QuantMix {
@@ -54,6 +67,11 @@ export interface SchemeCount extends Readonly<SchemeUse> {
   readonly bitsPerWeight: number | null;
 }
 
+type OpenType = Omit<TypeCount, "excluded" | "bitsPerWeight" | "share"> & {
+  elements: number;
+  readonly excluded: Map<string, ExcludedBytes>;
+};
+
 /** How the parser writes a type id that no table knows. */
 const UNKNOWN_TYPE = /^type \d+$/;
 
@@ -62,24 +80,16 @@ export function mixCollector(): {
   visit(placed: PlacedTensor): void;
   mix(checkpoint: Checkpoint, total: number, known: boolean, packing?: Packing): QuantMix;
 } {
-  const types = new Map<string, TypeCount & { elements: number; countedBytes: number }>();
+  const types = new Map<string, OpenType>();
   let weightBytes = 0;
   let allBytes = 0;
 
-  function visit({ tensor, excluded, parameters }: PlacedTensor): void {
+  function visit(placed: PlacedTensor): void {
+    const { tensor, excluded, parameters } = placed;
     let count = types.get(tensor.type);
     if (!count) {
       const { type } = tensor;
-      count = {
-        type,
-        tensors: 0,
-        parameters: 0,
-        bytes: 0,
-        bitsPerWeight: null,
-        share: 0,
-        elements: 0,
-        countedBytes: 0,
-      };
+      count = { type, tensors: 0, parameters: 0, bytes: 0, parameterBytes: 0, elements: 0, excluded: new Map() };
       types.set(tensor.type, count);
     }
     count.tensors++;
@@ -87,17 +97,23 @@ export function mixCollector(): {
     count.elements += tensor.elements;
     allBytes += tensor.sizeBytes;
     count.parameters += parameters;
-    if (!excluded) count.countedBytes += tensor.sizeBytes;
+    if (excluded) {
+      const words = exclusionWords(placed);
+      const rest = count.excluded.get(words);
+      if (rest) rest.bytes += tensor.sizeBytes;
+      else count.excluded.set(words, { reason: excluded, words, bytes: tensor.sizeBytes });
+    } else count.parameterBytes += tensor.sizeBytes;
     if (!excluded || excluded === "quant-side") weightBytes += tensor.sizeBytes;
   }
 
   function mix(checkpoint: Checkpoint, total: number, known: boolean, packing?: Packing): QuantMix {
     const list: TypeCount[] = [...types.values()]
-      .map(({ elements, countedBytes, ...count }) => ({
+      .map(({ elements, excluded, ...count }) => ({
         ...count,
+        excluded: [...excluded.values()].sort((a, b) => b.bytes - a.bytes),
         bitsPerWeight: UNKNOWN_TYPE.test(count.type)
           ? null
-          : (ratio(8 * countedBytes, count.parameters) ?? ratio(8 * count.bytes, elements)),
+          : (ratio(8 * count.parameterBytes, count.parameters) ?? ratio(8 * count.bytes, elements)),
         share: allBytes > 0 ? count.bytes / allBytes : 0,
       }))
       .sort((a, b) => b.bytes - a.bytes || (a.type < b.type ? -1 : 1));

@@ -9,7 +9,7 @@ import type { Checkpoint, Tensor } from "@checkpoint-inspect/parser";
 
 import { componentView, innerName } from "../components.ts";
 import { quantConfig } from "./quant-config.ts";
-import { INTEGER_TYPES, type PackedModule, type Scheme, type Unpacked } from "./scheme.ts";
+import { containerBits, INTEGER_TYPES, type PackedModule, type Scheme, type Unpacked } from "./scheme.ts";
 import { SCHEMES } from "./schemes.ts";
 
 /** Small tensors by name, decoded: what a header can't say (`weight_shape`). */
@@ -42,9 +42,13 @@ export interface Packing {
   container(name: string): Packed | undefined;
   /** The weight that a side tensor (scales, zeros, maps) belongs to. */
   sideOf(name: string): string | undefined;
+  /** Whether a name begins as a packed module's do: `model.layers.0.self_attn.q_proj` of its `.bias`. */
+  isModule(stem: string): boolean;
   readonly uses: readonly SchemeUse[];
   /** Containers of which only an upper bound is known. */
   readonly inexact: readonly string[];
+  /** Containers of weights that stand in the checkpoint a second time, dense or packed in another way. */
+  readonly copies: readonly string[];
   /** Small tensors whose values would settle those. */
   readonly wanted: readonly Tensor[];
   /** Of a pipeline: what is known of each of its models, under the model's own names. */
@@ -147,9 +151,11 @@ function workOutComponents(checkpoint: Checkpoint, values: TensorValues): Packin
   return {
     container: (name) => of(name)?.container(inner(name)),
     sideOf: (name) => of(name)?.sideOf(inner(name)),
+    isModule: (stem) => of(stem)?.isModule(inner(stem)) ?? false,
     components: packings,
     uses: [...uses.values()].sort((a, b) => b.bytes - a.bytes),
     inexact: all.flatMap(([name, packing]) => packing.inexact.map((tensor) => `${name}/${tensor}`)),
+    copies: all.flatMap(([name, packing]) => packing.copies.map((tensor) => `${name}/${tensor}`)),
     wanted: all.flatMap(([component, packing]) =>
       packing.wanted.map((tensor) => ({ ...tensor, name: `${component}/${tensor.name}` })),
     ),
@@ -172,8 +178,11 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
   const find = finder(byName);
   const containers = new Map<string, Packed>();
   const sides = new Map<string, string>();
-  const uses = new Map<string, SchemeUse>();
+  let stems: Set<string> | undefined;
+  const owners = new Set<string>();
+  const uses = schemeUses();
   const inexact: string[] = [];
+  const copies: string[] = [];
   const wanted: Tensor[] = [];
 
   let metadata: ReadonlyMap<string, string> | undefined;
@@ -185,10 +194,9 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
   };
 
   for (const container of checkpoint.tensors) {
-    const { name, type } = container;
+    const { name } = container;
     const [dotted, underscored] = endingKeys(name);
-    const bare =
-      INTEGER_TYPES.has(type) || type.startsWith("F8_") || type.startsWith("F4") ? endings.get("") : undefined;
+    const bare = mayBeBare(container) ? endings.get("") : undefined;
     for (const candidates of [endings.get(dotted), underscored ? endings.get(underscored) : undefined, bare]) {
       const found = candidates && recognise(container, candidates);
       if (!found) continue;
@@ -201,14 +209,18 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
   // Only now, for a side tensor of one scheme may end as another's container.
   for (const [name, { scheme, unpacked, owner, stem }] of containers) {
     let bytes = byName.get(name)?.sizeBytes ?? 0;
+    if (owner !== name) {
+      if (byName.has(owner) || owners.has(owner)) copies.push(name);
+      owners.add(owner);
+    }
     for (const side of scheme.sides) {
       const tensor = find(stem, side);
-      if (!tensor || containers.has(tensor.name)) continue;
+      if (!tensor || containers.has(tensor.name) || unpacked.notSides?.includes(side)) continue;
       sides.set(tensor.name, owner);
       bytes += tensor.sizeBytes;
     }
     if (unpacked.exact === false) inexact.push(name);
-    count(uses, scheme, unpacked, bytes);
+    uses.add(scheme, unpacked, bytes);
   }
 
   function recognise(container: Tensor, candidates: readonly Ending[]): Packed | undefined {
@@ -237,11 +249,11 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
         };
       }
       asked.length = 0;
-      const unpacked = scheme.unpack(module);
-      if (!unpacked || !Number.isSafeInteger(unpacked.parameters) || unpacked.parameters < 0) continue;
+      const unpacked = plausible(container, scheme.unpack(module));
+      if (!unpacked) continue;
       wanted.push(...asked);
       const { stem } = module;
-      return { scheme, unpacked, owner: ownerOf(stem, scheme, ending), stem };
+      return { scheme, unpacked, owner: ownerOf(container.name, stem, scheme, ending), stem };
     }
     return undefined;
   }
@@ -249,10 +261,34 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
   return {
     container: (name) => containers.get(name),
     sideOf: (name) => sides.get(name),
-    uses: [...uses.values()].sort((a, b) => b.bytes - a.bytes),
+    isModule(stem) {
+      stems ??= new Set([...containers.values()].map((packed) => packed.stem));
+      return stems.has(stem);
+    },
+    uses: uses.list(),
     inexact,
+    copies,
     wanted,
   };
+}
+
+/** Tensors that may be containers without an ending: by their type, or flat columns as bitsandbytes stores stacks in floats. */
+function mayBeBare({ type, shape }: Tensor): boolean {
+  if (INTEGER_TYPES.has(type) || type.startsWith("F8_") || type.startsWith("F4")) return true;
+  return shape.length === 2 && shape[1] === 1 && containerBits(type) !== undefined;
+}
+
+/** Bits that a weight can take in a container: from a little under half a bit (VPTQ, AQLM) to a float of 32. */
+const [FEWEST_BITS, MOST_BITS] = [0.4, 34] as const;
+
+/** What a scheme says, where the container has room for it; else words of unknown packing. */
+function plausible({ elements, sizeBytes, type }: Tensor, unpacked: Unpacked | undefined): Unpacked | undefined {
+  if (!unpacked || unpacked.unknown) return unpacked;
+  const { parameters, loose } = unpacked;
+  if (!Number.isSafeInteger(parameters) || parameters < 0) return undefined;
+  const bits = (8 * sizeBytes) / parameters;
+  if (loose || parameters === elements || (bits >= FEWEST_BITS && bits <= MOST_BITS)) return unpacked;
+  return { parameters: elements, bits: containerBits(type) ?? 8, unknown: true, format: "of impossible size" };
 }
 
 /**
@@ -278,25 +314,62 @@ function finder(byName: ReadonlyMap<string, Tensor>): (stem: string, ending: str
 }
 
 /** `_blocks` and bare stacks have no ending of their own once they are unpacked. */
-function ownerOf(stem: string, { owner, ownerEnding }: Scheme, ending: string): string {
+function ownerOf(name: string, stem: string, { owner }: Scheme, ending: string): string {
   if (owner) return owner(stem);
-  return stem + (ownerEnding ?? (ending.includes(".") ? ".weight" : ""));
+  if (ending === ".weight") return name;
+  return ending.includes(".") ? `${stem}.weight` : stem;
 }
 
-function count(uses: Map<string, SchemeUse>, scheme: Scheme, unpacked: Unpacked, bytes: number): void {
-  const words = schemeWords(scheme, unpacked);
-  let use = uses.get(words);
-  if (!use) {
-    use = { scheme: scheme.id, words, modules: 0, parameters: 0, bytes: 0 };
-    uses.set(words, use);
-  }
-  use.modules++;
-  if (!unpacked.unknown) use.parameters += unpacked.parameters;
-  use.bytes += bytes;
+/** Different kinds of modules that are listed: releases have a handful, and shapes of a hostile file could make any number. */
+const MAX_USES = 64;
+
+/** Adds modules up by what they have in common. */
+function schemeUses() {
+  const uses = new Map<
+    string,
+    SchemeUse & { title: string; bits: [least: number, most: number] | undefined; tail: string }
+  >();
+  return {
+    add(scheme: Scheme, unpacked: Unpacked, bytes: number): void {
+      const { bits, mean, format, groupSize } = unpacked;
+      const tail = groupSize ? `, groups of ${groupSize}` : "";
+      // Means differ from module to module: one row for all of them.
+      const kind = `${scheme.title} ${mean ? "mixed" : (format ?? `${Number(bits.toFixed(2))}-bit`)}${tail}`;
+      const isFull = uses.size >= MAX_USES && !uses.has(kind);
+      const key = isFull ? `${scheme.title} in further forms` : kind;
+      let use = uses.get(key);
+      if (!use) {
+        const range: [number, number] | undefined = mean && !isFull ? [bits, bits] : undefined;
+        use = {
+          scheme: scheme.id,
+          words: key,
+          modules: 0,
+          parameters: 0,
+          bytes: 0,
+          title: scheme.title,
+          bits: range,
+          tail,
+        };
+        uses.set(key, use);
+      }
+      if (use.bits) use.bits = [Math.min(use.bits[0], bits), Math.max(use.bits[1], bits)];
+      use.modules++;
+      if (!unpacked.unknown) use.parameters += unpacked.parameters;
+      use.bytes += bytes;
+    },
+    list(): readonly SchemeUse[] {
+      return [...uses.values()]
+        .map(({ title, bits, tail, ...use }) => ({
+          ...use,
+          ...(bits && { words: `${title} ${rangeOf(bits)}${tail}` }),
+        }))
+        .sort((a, b) => b.bytes - a.bytes);
+    },
+  };
 }
 
-/** `GPTQ 4-bit, groups of 128`; `bitsandbytes NF4, groups of 64`. */
-function schemeWords({ title }: Scheme, { bits, format, groupSize }: Unpacked): string {
-  const width = format ?? `${Number(bits.toFixed(2))}-bit`;
-  return `${title} ${width}${groupSize ? `, groups of ${groupSize}` : ""}`;
+/** `2.5 to 5-bit`. */
+function rangeOf([least, most]: readonly [number, number]): string {
+  const [from, to] = [Number(least.toFixed(2)), Number(most.toFixed(2))];
+  return from === to ? `${from}-bit` : `${from} to ${to}-bit`;
 }

@@ -39,8 +39,10 @@ export interface PackedModule {
 export interface Unpacked {
   /** Logical weights in the container. */
   readonly parameters: number;
-  /** Bits that one packed weight takes in the container. May be a mean (EXL2). */
+  /** Bits that one packed weight takes in the container. */
   readonly bits: number;
+  /** The bits are a mean over groups of different widths, and so another in every module (EXL2). */
+  readonly mean?: true;
   /** Logical shape, row-major, `[out, in]`; absent where only the count is known (bitsandbytes 4-bit). */
   readonly shape?: readonly number[];
   /** Weights that share one scale; absent where a whole row or tensor does. */
@@ -54,6 +56,10 @@ export interface Unpacked {
   readonly unknown?: true;
   /** In words, where it isn't "N-bit": `NF4`, `FP8`. */
   readonly format?: string;
+  /** The container's bytes are no measure of its weights: zeros take no room, or sides are filled up to tiles. */
+  readonly loose?: true;
+  /** Endings among the scheme's sides that this module has for something else: a learned `.scale` beside `.weight_scale`. */
+  readonly notSides?: readonly string[];
 }
 
 export interface Scheme {
@@ -68,9 +74,7 @@ export interface Scheme {
   readonly containers: readonly string[];
   /** Endings of the tensors beside it that hold scales, zeros, maps: bytes, never parameters. */
   readonly sides: readonly string[];
-  /** What the container's ending becomes in the name by which its role is told. `.weight` unless given. */
-  readonly ownerEnding?: string;
-  /** The owner's name out of the stem, where an ending alone doesn't make it. */
+  /** The owner's name out of the stem, by which its role is told. With `.weight` behind it unless given. */
   owner?(stem: string): string;
   /** The module's true size, or undefined when its tensors don't look like this scheme. */
   unpack(module: PackedModule): Unpacked | undefined;

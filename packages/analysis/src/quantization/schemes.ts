@@ -6,7 +6,7 @@ import { AWQ } from "./schemes/awq.ts";
 import { BITNET } from "./schemes/bitnet.ts";
 import { BITSANDBYTES_4BIT, BITSANDBYTES_8BIT } from "./schemes/bitsandbytes.ts";
 import { COMFYUI } from "./schemes/comfyui.ts";
-import { COMPRESSED_BYTES, COMPRESSED_TENSORS } from "./schemes/compressed-tensors.ts";
+import { COMPRESSED_BYTES, COMPRESSED_TENSORS, INT8 } from "./schemes/compressed-tensors.ts";
 import { EXL2, EXL3 } from "./schemes/exl.ts";
 import { FBGEMM_FP8 } from "./schemes/fbgemm.ts";
 import { FP4_EXPERTS } from "./schemes/fp4-experts.ts";
@@ -15,7 +15,7 @@ import { GPTQ, MARLIN } from "./schemes/gptq.ts";
 import { HQQ } from "./schemes/hqq.ts";
 import { MLX } from "./schemes/mlx.ts";
 import { MODELOPT } from "./schemes/modelopt.ts";
-import { MXFP4 } from "./schemes/mxfp4.ts";
+import { MXFP4, MXFP4_ORIGINAL } from "./schemes/mxfp4.ts";
 import { NVFP4 } from "./schemes/nvfp4.ts";
 import { QUANTO } from "./schemes/quanto.ts";
 import { QUARK } from "./schemes/quark.ts";
@@ -50,7 +50,9 @@ export const SCHEMES: readonly Scheme[] = [
   HIGGS,
   NVFP4,
   MXFP4,
+  MXFP4_ORIGINAL,
   COMPRESSED_BYTES,
+  INT8,
   FP4_EXPERTS,
   // Plain FP8 fits what others have a name for, so it comes last.
   FBGEMM_FP8,

@@ -1,47 +1,233 @@
 /** What each bucket and part of a model does, in one plain line of at most 62 characters. */
+import type { ModelKind } from "../kind.ts";
 import { BUCKETS, type Bucket } from "./role.ts";
 
-const BUCKET_WORDS = {
-  embedding: "turns each token id into a vector",
-  position: "tells the model where in the text a token stands",
-  attention: "lets each token read from the tokens before it",
-  ffn: "works on each token alone; holds much of what is known",
-  expert: "FFNs of which a router picks a few for each token",
-  norm: "keeps the vectors at a steady size between the steps",
-  head: "turns the last vector into scores for the next token",
-  vision: "turns images into vectors",
-  audio: "turns sound into vectors, or vectors into sound",
-  projector: "fits image or sound vectors to the width of the text model",
-  mtp: "drafts further tokens ahead, for speed; can be left out",
-  "quant-side": "scales and tables that unpack the quantized weights",
-  other: "whatever fits none of the other groups",
-} as const satisfies Record<Bucket, string>;
-
-// The same where room is short: at most 34 characters, for a table at 80 columns.
-const BUCKET_TAGS = {
-  embedding: "token ids become vectors",
-  position: "where in the text a token stands",
-  attention: "tokens read from earlier tokens",
-  ffn: "each token alone; holds knowledge",
-  expert: "FFNs; a router picks few a token",
-  norm: "keeps vectors at a steady size",
-  head: "scores every possible next token",
-  vision: "images become vectors",
-  audio: "sound becomes vectors, or back",
-  projector: "fits images or sound to the text",
-  mtp: "drafts further tokens, for speed",
-  "quant-side": "scales that unpack the weights",
-  other: "fits none of the other groups",
-} as const satisfies Record<Bucket, string>;
-
-/** What a bucket does in a few words, at most 34 characters. */
-export function bucketTag(bucket: Bucket): string {
-  return BUCKET_TAGS[bucket];
+interface Words {
+  /** One line, at most 62 characters. */
+  readonly line: string;
+  /** The same where room is short: at most 34 characters, for a table at 80 columns. */
+  readonly tag: string;
 }
 
-/** One plain line on what a bucket does. */
-export function bucketWords(bucket: Bucket): string {
-  return BUCKET_WORDS[bucket];
+/** As it is in a model that writes text, and where the kind makes no difference. */
+const BUCKET_WORDS: Readonly<Record<Bucket, Words>> = {
+  embedding: { line: "turns each token id into a vector", tag: "token ids become vectors" },
+  position: { line: "tells the model where in the text a token stands", tag: "where in the text a token stands" },
+  attention: { line: "lets each token read from the tokens before it", tag: "tokens read from earlier tokens" },
+  ffn: { line: "works on each token alone; holds much of what is known", tag: "each token alone; holds knowledge" },
+  expert: { line: "FFNs of which a router picks a few for each token", tag: "FFNs; a router picks few a token" },
+  norm: { line: "keeps the vectors at a steady size between the steps", tag: "keeps vectors at a steady size" },
+  head: { line: "turns the last vector into scores for the next token", tag: "scores every possible next token" },
+  vision: { line: "turns images into vectors", tag: "images become vectors" },
+  audio: { line: "turns sound into vectors, or vectors into sound", tag: "sound becomes vectors, or back" },
+  projector: {
+    line: "fits image or sound vectors to the width of the text model",
+    tag: "fits images or sound to the text",
+  },
+  mtp: { line: "drafts further tokens ahead, for speed; can be left out", tag: "drafts further tokens, for speed" },
+  "quant-side": { line: "scales and tables that unpack the quantized weights", tag: "scales that unpack the weights" },
+  other: { line: "whatever fits none of the other groups", tag: "fits none of the other groups" },
+};
+
+interface KindRow extends Words {
+  readonly bucket: Bucket;
+  /** Any kind where absent. */
+  readonly kinds?: readonly ModelKind[];
+  /** Some part of the bucket matches. */
+  readonly has?: RegExp;
+  /** No part of the bucket matches. */
+  readonly lacks?: RegExp;
+}
+
+const TEXT_READERS = ["encoder", "embedding", "reranker"] as const;
+const TOKEN = /^(?:token|per_layer_token)$/;
+/** Where a time step, a prompt or noise come in. */
+const INPUT = /^(?:input|conditioning|patch)$/;
+
+/** Where a kind's buckets do something else than a language model's. The first row that fits counts. */
+const BY_KIND: readonly KindRow[] = [
+  {
+    bucket: "embedding",
+    kinds: ["diffusion"],
+    has: TOKEN,
+    line: "turns words of the prompt and the time step into vectors",
+    tag: "prompt and time become vectors",
+  },
+  {
+    bucket: "embedding",
+    kinds: ["diffusion"],
+    line: "brings image, prompt and time step to the model's width",
+    tag: "image, prompt, time: one width",
+  },
+  {
+    bucket: "embedding",
+    kinds: ["speech"],
+    has: TOKEN,
+    line: "turns sound and token ids into vectors",
+    tag: "sound, token ids become vectors",
+  },
+  { bucket: "embedding", kinds: ["speech"], line: "turns sound into vectors", tag: "sound becomes vectors" },
+  {
+    bucket: "embedding",
+    kinds: ["vision", "projector"],
+    has: TOKEN,
+    line: "turns patches of the image and token ids into vectors",
+    tag: "patches, token ids become vectors",
+  },
+  {
+    bucket: "embedding",
+    kinds: ["vision", "projector"],
+    line: "turns each patch of the image into a vector",
+    tag: "patches of the image: vectors",
+  },
+  { bucket: "embedding", has: INPUT, lacks: TOKEN, line: "turns the input into vectors", tag: "input becomes vectors" },
+
+  {
+    bucket: "position",
+    kinds: ["vision", "projector"],
+    line: "tells the model where in the image a patch stands",
+    tag: "where in the image a patch stands",
+  },
+  {
+    bucket: "position",
+    kinds: ["speech"],
+    line: "tells the model where in the sound or text a vector stands",
+    tag: "where in sound or text it stands",
+  },
+  {
+    bucket: "position",
+    kinds: ["diffusion"],
+    line: "tells the model where in the image or prompt a vector stands",
+    tag: "where in image or prompt it is",
+  },
+
+  {
+    bucket: "attention",
+    kinds: ["encoder"],
+    line: "lets each token read from all others, before and after it",
+    tag: "tokens read from all others",
+  },
+  {
+    // Some of them are language models, which look back only.
+    bucket: "attention",
+    kinds: TEXT_READERS,
+    line: "lets the tokens of a text read from each other",
+    tag: "tokens read from each other",
+  },
+  {
+    bucket: "attention",
+    kinds: ["encoder-decoder"],
+    line: "lets tokens read from each other, and output from input",
+    tag: "output and input tokens are read",
+  },
+  {
+    bucket: "attention",
+    kinds: ["speech"],
+    line: "lets sounds and tokens read from each other",
+    tag: "sounds and tokens read each other",
+  },
+  {
+    bucket: "attention",
+    kinds: ["vision", "projector"],
+    line: "lets each patch of the image read from all others",
+    tag: "patches read from each other",
+  },
+  {
+    bucket: "attention",
+    kinds: ["diffusion"],
+    line: "lets places of the image and the prompt read from each other",
+    tag: "image and prompt read each other",
+  },
+  {
+    bucket: "attention",
+    kinds: ["unknown"],
+    line: "lets vectors at different places read from each other",
+    tag: "places read from each other",
+  },
+
+  {
+    bucket: "ffn",
+    kinds: ["vision", "projector"],
+    line: "works on each patch alone; holds much of what is known",
+    tag: "each patch alone; holds knowledge",
+  },
+  {
+    bucket: "ffn",
+    kinds: ["diffusion", "speech", "unknown"],
+    line: "works on each place alone; holds much of what is known",
+    tag: "each place alone; holds knowledge",
+  },
+
+  {
+    bucket: "head",
+    kinds: ["reranker"],
+    line: "turns what was read of a pair of texts into one score",
+    tag: "one score for a pair of texts",
+  },
+  {
+    bucket: "head",
+    kinds: ["diffusion"],
+    line: "turns the last vectors into the image, or the noise in it",
+    tag: "vectors become image or noise",
+  },
+  {
+    bucket: "head",
+    kinds: ["vision", "projector"],
+    line: "pools the image into one vector, or scores its classes",
+    tag: "pools or classifies the image",
+  },
+  {
+    bucket: "head",
+    kinds: ["encoder"],
+    has: /^lm_head$/,
+    line: "turns vectors into scores for the tokens that were masked",
+    tag: "scores for masked tokens",
+  },
+  {
+    bucket: "head",
+    kinds: ["speech"],
+    lacks: /^lm_head$/,
+    line: "turns the last vectors into scores or sound",
+    tag: "scores or sound from vectors",
+  },
+  {
+    bucket: "head",
+    kinds: ["embedding"],
+    line: "makes one vector of the whole text",
+    tag: "one vector for the whole text",
+  },
+  {
+    bucket: "head",
+    lacks: /^lm_head$/,
+    line: "pools the text into one vector, or scores its classes",
+    tag: "pools or classifies the text",
+  },
+];
+
+type Parts = readonly { readonly part: string; readonly parameters?: number }[];
+
+function wordsFor(bucket: Bucket, kind: ModelKind | undefined, parts: Parts | undefined): Words {
+  const named = parts?.filter(({ parameters }) => parameters !== 0);
+  const fits = (row: KindRow) =>
+    row.bucket === bucket &&
+    (!row.kinds || (kind !== undefined && row.kinds.includes(kind))) &&
+    (!row.has || (named?.some(({ part }) => row.has?.test(part)) ?? false)) &&
+    (!row.lacks || (named !== undefined && !named.some(({ part }) => row.lacks?.test(part))));
+  return BY_KIND.find(fits) ?? BUCKET_WORDS[bucket];
+}
+
+/**
+ * What a bucket does in a few words, at most 34 characters.
+ * @param kind of the checkpoint; as in a language model unless told
+ * @param parts of the bucket, by which embeddings and heads differ
+ */
+export function bucketTag(bucket: Bucket, kind?: ModelKind, parts?: Parts): string {
+  return wordsFor(bucket, kind, parts).tag;
+}
+
+/** One plain line on what a bucket does, at most 62 characters; otherwise as {@link bucketTag}. */
+export function bucketWords(bucket: Bucket, kind?: ModelKind, parts?: Parts): string {
+  return wordsFor(bucket, kind, parts).line;
 }
 
 // Of parts that come in families (`mla.`, `ssm.`), the line with the dot at its end serves for every other member.

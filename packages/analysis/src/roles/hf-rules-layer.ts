@@ -66,6 +66,14 @@ const EXPERTS: readonly HfRuleTable[] = [
     ["ffn.gate", "router"],
     ["ffn.router", "router"],
 
+    // GroveMoE: a small expert beside each group of experts.
+    ["chunk_experts gate_proj", "routed_chunk.gate"],
+    ["chunk_experts up_proj", "routed_chunk.up"],
+    ["chunk_experts down_proj", "routed_chunk.down"],
+    // Nemotron 3: to the width that the experts work at, and back.
+    ["fc1_latent_proj|fc2_latent_proj", "latent"],
+    ["primary_router", "router"],
+
     // DBRX keeps all experts in one flattened 2-D tensor; there w1 = gate, v1 = up, w2 = down.
     ["experts.mlp.v1", "routed.up"],
     // Nomic's experts have no gate: w1 = up.
@@ -263,6 +271,14 @@ const ATTENTION: readonly HfRuleTable[] = [
     ["kv_a_proj_with_mqa|wkv_a|wkv_a_with_mqa|kv_a_proj", "mla.kv_a"],
     ["attn.wkv", "mla.kv_a"],
     ["kv_b_proj|wkv_b", "mla.kv_b"],
+    ["k_b_proj", "mla.k_b"],
+    ["v_b_proj", "mla.v_b"],
+    // mlx-lm keeps the two halves of kv_b apart, one matrix a head.
+    ["self_attn.embed_q", "mla.k_b"],
+    ["self_attn.unembed_out", "mla.v_b"],
+    // OLMo 1.
+    ["^att_proj", "qkv"],
+    ["^attn_out", "o"],
     ["o_a_proj|wo_a", "mla.o_a"],
     ["o_b_proj|wo_b", "mla.o_b"],
 
@@ -320,6 +336,16 @@ const FFN: readonly HfRuleTable[] = [
     ["mlp.w2", "gate", { sibling: "c_proj.weight" }],
     // Jais: c_fc2 is the gate of its SwiGLU.
     ["mlp.c_fc2", "gate"],
+    // EXAONE 3; Nomic; Jina BERT v2; OLMo 1.
+    ["mlp.c_fc_0", "gate"],
+    ["mlp.c_fc_1", "up"],
+    ["mlp.fc12", "gate"],
+    ["mlp.fc11", "up"],
+    ["mlp.gated_layers_w", "gate"],
+    ["mlp.gated_layers_v", "up"],
+    ["mlp.gated_layers", "gate_up"],
+    ["^ff_proj", "gate_up"],
+    ["^ff_out", "down"],
     // NeoBERT: w12 fused, w3 = DOWN.
     ["ffn.w12", "gate_up"],
     ["ffn.w3", "down", { sibling: "w12.weight" }],

@@ -113,7 +113,10 @@ const HEADS: readonly HfRuleTable[] = [
     // ModernBERT's decoder is the table's transpose.
     ["^decoder", "lm_head"],
     ["^head.head", "denoise"],
-    ["score|classifier|codec_head|qa_outputs|vocab_transform|vocab_projector|start_logits|end_logits", "head"],
+    [
+      "score|classifier|pre_classifier|codec_head|qa_outputs|vocab_transform|vocab_projector|start_logits|end_logits",
+      "head",
+    ],
     ["classifier|classification_head|pooler|cls|predictions|discriminator_predictions|head *", "head"],
     // The bias of BERT's output layer: `cls.predictions.bias`.
     ["predictions", "head"],

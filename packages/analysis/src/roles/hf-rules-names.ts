@@ -72,7 +72,7 @@ export const NAMED_LISTS: ReadonlySet<string> = new Set([
 export const SINGLE_LAYERS: ReadonlySet<string> = new Set(["mid_block", "middle_block"]);
 
 /** A number after one of these is an expert index: `mlps` is LongCat's word, `moe` Grok-1's. */
-export const EXPERT_LISTS: ReadonlySet<string> = new Set(["experts", "mlps", "moe", "local_experts"]);
+export const EXPERT_LISTS: ReadonlySet<string> = new Set(["experts", "chunk_experts", "mlps", "moe", "local_experts"]);
 
 /** Segments before the layers that name a stack of their own. `encoder` and `decoder` are handled with the layer lists. */
 export const STACK_NAMES: ReadonlyMap<string, string> = new Map([
@@ -156,6 +156,9 @@ export const TOWERS: ReadonlyMap<string, "vision" | "audio"> = new Map([
   ["vision_tower_low", "vision"],
   ["vision_model", "vision"],
   ["vision_encoder", "vision"],
+  // CogVLM: `model.vision.transformer.layers`; Hunyuan-VL: `vit.layers`.
+  ["vision", "vision"],
+  ["vit", "vision"],
   ["visual", "vision"],
   ["vpm", "vision"],
   ["vision_embed_tokens", "vision"],
@@ -222,7 +225,10 @@ export interface SideSuffix {
   readonly siblings?: readonly string[];
 }
 
-/** Last segments of tensors that a quantisation scheme lays beside the packed weight (anatomy of each scheme: its own docs). */
+/**
+ * Last segments of tensors that a quantisation scheme lays beside the packed weight (anatomy of each scheme: its own docs).
+ * In a checkpoint where nothing is quantized, all of these are learned.
+ */
 export const QUANT_SIDE: ReadonlyMap<string, SideSuffix> = new Map([
   // GPTQ, AWQ, MLX. `.biases` are MLX group offsets beside `.scales`; alone they would be plain biases.
   ["qzeros", { part: "zeros" }],
@@ -275,12 +281,90 @@ export const QUANT_SIDE: ReadonlyMap<string, SideSuffix> = new Map([
   ["codebook_id", { part: "exl_quip" }],
   ["weight:_scale", { part: "scale" }],
   ["weight:_zero_point", { part: "zeros" }],
+  // Other names of scales and ranges: Mistral's own files, TensorRT-LLM, EETQ, Ascend ModelSlim, vLLM's caches, SmoothQuant
+  ["qscale_weight", { part: "scale" }],
+  ["qscale_act", { part: "input_scale" }],
+  ["weights_scaling_factor", { part: "scale" }],
+  ["weights_scaling_factor_2", { part: "scale" }],
+  ["activation_scaling_factor", { part: "input_scale" }],
+  ["prequant_scaling_factor", { part: "input_scale" }],
+  ["kv_cache_scaling_factor", { part: "kv_scale" }],
+  ["per_channel_scale", { part: "scale" }],
+  ["weight_scales", { part: "scale" }],
+  ["weight_scale_1", { part: "scale" }],
+  ["weight_offset", { part: "zeros" }],
+  ["weight_amax", { part: "scale" }],
+  ["input_offset", { part: "input_scale" }],
+  ["input_amax", { part: "input_scale" }],
+  ["act_scales", { part: "input_scale" }],
+  ["smooth_scale", { part: "input_scale" }],
+  ["smooth_scales", { part: "input_scale" }],
+  ["input_smooth_scale", { part: "input_scale" }],
+  ["channel_scale", { part: "scale" }],
+  ["deq_scale", { part: "scale" }],
+  ["quant_bias", { part: "zeros" }],
+  ["prob_scale", { part: "kv_scale" }],
+  ["k_cache_scale", { part: "kv_scale" }],
+  ["v_cache_scale", { part: "kv_scale" }],
+  ["q_global_scale", { part: "kv_scale" }],
+  ["k_global_scale", { part: "kv_scale" }],
+  ["v_global_scale", { part: "kv_scale" }],
+  // QServe; Nunchaku (SVDQuant), whose low-rank factors are learned; SqueezeLLM
+  ["s1_scales", { part: "scale" }],
+  ["s1_szeros", { part: "zeros" }],
+  ["s2_scales", { part: "scale" }],
+  ["s2_zeros", { part: "zeros" }],
+  ["wscales", { part: "scale" }],
+  ["wzeros", { part: "zeros" }],
+  ["wtscale", { part: "scale" }],
+  ["wcscales", { part: "scale" }],
+  ["smooth", { part: "input_scale", siblings: ["qweight"] }],
+  ["smooth_orig", { part: "input_scale", siblings: ["qweight"] }],
+  ["lookup_table", { part: "scale", siblings: ["qweight"] }],
   // ComfyUI
   ["scaled_fp8", { part: "marker" }],
   ["comfy_quant", { part: "marker" }],
   ["scale_weight", { part: "scale" }],
   ["scale_input", { part: "input_scale" }],
 ]);
+
+/** Names that no learned tensor has: sides whatever stands around them, also in a shard or a file that holds nothing else. */
+export const CERTAIN_SIDES: ReadonlySet<string> = new Set([
+  "qzeros",
+  "g_idx",
+  "weight_scale_inv",
+  "weight_scale_2",
+  "weight_global_scale",
+  "input_global_scale",
+  "weight_zero_point",
+  "weight_g_idx",
+  "weight_shape",
+  "quant_map",
+  "nested_absmax",
+  "nested_quant_map",
+  "SCB",
+  "weight_format",
+  "q_scale_max",
+  "q_group_map",
+  "q_invperm",
+  "q_perm",
+  "suh",
+  "svh",
+  "weight:_scale",
+  "weight:_zero_point",
+  "scaled_fp8",
+  "comfy_quant",
+]);
+
+/** Behind the name of a stack of experts: `gate_up_proj_weight_scale` beside `gate_up_proj`. The longer ones first. */
+export const STACK_SIDES: readonly (readonly [ending: string, part: string])[] = [
+  ["_weight_scale_inv", "scale"],
+  ["_weight_scale_2", "scale"],
+  ["_weight_scale", "scale"],
+  ["_input_scale", "input_scale"],
+  ["_scale_inv", "scale"],
+  ["_scale", "scale"],
+];
 
 /** Last segments that carry the packed weight itself: they are cut, and the owner's rule decides. */
 export const PAYLOADS: ReadonlySet<string> = new Set([

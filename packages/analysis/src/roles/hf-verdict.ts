@@ -7,7 +7,16 @@ import type { Place } from "./hf-place.ts";
 import { FAMILY_BIAS_TABLES, FAMILY_LAYER_TABLES, FAMILY_TOWER_TABLES } from "./hf-rules-families.ts";
 import { BIAS_TABLES, LAYER_TABLES } from "./hf-rules-layer.ts";
 import { MODEL_TABLES, PROJECTOR_TABLES, TOWER_TABLES } from "./hf-rules-model.ts";
-import { LORA_ALPHA_SIBLINGS, LORA_PREFIXES, LORA_WORDS, MTP_LEAVES, QUANT_SIDE, TOWERS } from "./hf-rules-names.ts";
+import {
+  CERTAIN_SIDES,
+  LORA_ALPHA_SIBLINGS,
+  LORA_PREFIXES,
+  LORA_WORDS,
+  MTP_LEAVES,
+  QUANT_SIDE,
+  STACK_SIDES,
+  TOWERS,
+} from "./hf-rules-names.ts";
 import type { Bucket } from "./role.ts";
 
 interface Rules {
@@ -126,12 +135,32 @@ function adapterPart(parts: NameParts): string | undefined {
 
 function sidePart(parts: NameParts): string | undefined {
   const last = parts.segments.at(-1) ?? "";
+  const owner = parts.segments.at(-2) ?? "";
+  // ModelOpt's recorded ranges stand in checkpoints too that aren't quantized yet.
+  if (owner.endsWith("_quantizer") && (last === "_amax" || last === "_pre_quant_scale")) return "input_scale";
+  const isCertain = CERTAIN_SIDES.has(last) || last.startsWith("bitsandbytes__");
+  if (!parts.facts.quantized && !isCertain) return undefined;
+  if (owner === "weight" && last === "scale" && askSibling(parts, 2, "weight")) return "scale";
   const side = QUANT_SIDE.get(last);
-  if (side) return !side.siblings || side.siblings.some((s) => hasSibling(parts, 1, s)) ? side.part : undefined;
-  if (last.startsWith("bitsandbytes__") || parts.segments.at(-2) === "quant_state") return "bnb";
+  if (side && (!side.siblings || side.siblings.some((s) => hasSibling(parts, 1, s)))) return side.part;
+  if (last.startsWith("bitsandbytes__") || owner === "quant_state") return "bnb";
+  if (owner.endsWith("_quantizer") && last === "_scale") return "scale";
+  // ModelSlim's ranges of the attention's inputs: `fa_q.scale`.
+  if (/^fa_[qkv]$/.test(owner) && (last === "scale" || last === "offset")) return "kv_scale";
   // MXFP4 of gpt-oss: `down_proj_blocks` holds the weight, `down_proj_scales` its exponents.
   if (last.endsWith("_scales")) return hasSibling(parts, 1, last.replace(/_scales$/, "_blocks")) ? "scale" : undefined;
-  return undefined;
+  return stackSide(parts, last);
+}
+
+/** Whether the stack is there that the name is a scale of. vLLM writes `w13_input_scale` beside `w13_weight`. */
+function stackSide(parts: NameParts, last: string): string | undefined {
+  const row = STACK_SIDES.find(([ending]) => last.endsWith(ending) && last.length > ending.length);
+  if (!row) return undefined;
+  const [ending, part] = row;
+  // transformers saves FP8 experts one by one, and their scales as a stack: there is no tensor to stand beside.
+  if (ending.endsWith("_scale_inv") && parts.facts.quantized) return part;
+  const stack = last.slice(0, -ending.length);
+  return askSibling(parts, 1, stack) || askSibling(parts, 1, `${stack}_weight`) ? part : undefined;
 }
 
 // --- places ----------------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ export interface RoleFacts {
   readonly architecture?: string | undefined;
   /** Blocks of the text stack without MTP blocks; a block at or above it is MTP. */
   readonly textLayers?: number | undefined;
+  /** Whether anything in the checkpoint is quantized: only then may a name such as `k_scale` be that of a side tensor. */
+  readonly quantized?: boolean | undefined;
   /** Whether the checkpoint holds a tensor of this name. */
   has(name: string): boolean;
 }

@@ -54,11 +54,7 @@ export async function readSafetensorsSet(
   const alone = !plan.index && plan.declaredParts === undefined;
   if (read.length === 0) {
     if (first) throw alone ? first.error : noneReadable(entry, first, shards, plan);
-    const absent = [...plan.missing, ...missing];
-    const what =
-      absent.length > 0
-        ? `none of its ${grouped(absent.length)} files is there`
-        : "it names no file that may be opened";
+    const what = nothingThere(plan.missing.length + missing.length, alone);
     throw new CheckpointError("not-found", `nothing to read: ${what}`, { file: entry });
   }
   return checkpointFromSafetensors({
@@ -78,6 +74,12 @@ export async function readSafetensorsSet(
       ...adapter.findings,
     ],
   });
+}
+
+function nothingThere(absent: number, alone: boolean): string {
+  if (absent === 0) return "it names no file that may be opened";
+  if (absent > 1) return `none of its ${grouped(absent)} files is there`;
+  return alone ? "it isn't there" : "the one file that it names isn't there";
 }
 
 /** A set of which nothing can be read: the first reason, and what else is wrong with it. */

@@ -38,10 +38,15 @@ export function checkLayout(input: LayoutInput): void {
   }
   if (firstUnaligned) {
     const { name, type, offset } = firstUnaligned;
+    const where = `${quoted(name)} (${type} at byte ${offset})`;
+    const of = `${grouped(unaligned)} of ${grouped(tensors.length)} tensor${tensors.length === 1 ? "" : "s"}`;
     addFinding(findings, {
       rule: "safetensors/misaligned",
       severity: "note",
-      message: `${grouped(unaligned)} of ${grouped(tensors.length)} tensors don't begin at a multiple of their element size, the first is ${quoted(name)} (${type} at byte ${offset})`,
+      message:
+        unaligned === 1
+          ? `${of} doesn't begin at a multiple of its element size: ${where}`
+          : `${of} don't begin at a multiple of their element size, the first is ${where}`,
       why: "the format allows it, but they can't be used in place from a mapped file",
       fix: "write the file again with a writer that pads the header to 8 bytes and sorts by element size",
       tensor: name,

@@ -4,6 +4,9 @@
  */
 import { INTEGER_TYPES, type Scheme } from "../scheme.ts";
 
+/** Weights that a code may stand for: releases have 8 to 32. */
+const LARGEST_BLOCK = 64;
+
 export const AQLM: Scheme = {
   id: "aqlm",
   title: "AQLM",
@@ -20,7 +23,8 @@ export const AQLM: Scheme = {
       !outGroup ||
       !inGroup ||
       !entries ||
-      codes !== books
+      codes !== books ||
+      outGroup * inGroup > LARGEST_BLOCK
     )
       return undefined;
     const shape = [down * outGroup, across * inGroup];

@@ -68,15 +68,22 @@ export const BITMASKS: Scheme = {
     const [stored, half] = container.shape;
     if (container.shape.length === 2 && stored === rows && half && fits(2 * half)) {
       const width = 2 * half;
-      return { parameters: rows * width, bits: bits(width), shape: [rows, width], format: "2:4 sparse" };
+      return { parameters: rows * width, bits: bits(width), shape: [rows, width], format: "2:4 sparse", loose: true };
     }
     const widest = 8 * maskBytes;
     if (!fits(widest)) return undefined;
     const shape = values(shapeTensor);
     const width = shape?.[0] === rows && shape.length === 2 ? shape[1] : undefined;
     if (width && fits(width))
-      return { parameters: rows * width, bits: bits(width), shape: [rows, width], format: "sparse" };
+      return { parameters: rows * width, bits: bits(width), shape: [rows, width], format: "sparse", loose: true };
     // A mask fills whole bytes.
-    return { parameters: rows * widest, bits: bits(widest), shape: [rows, widest], format: "sparse", exact: false };
+    return {
+      parameters: rows * widest,
+      bits: bits(widest),
+      shape: [rows, widest],
+      format: "sparse",
+      exact: false,
+      loose: true,
+    };
   },
 };

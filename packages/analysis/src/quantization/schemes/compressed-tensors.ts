@@ -9,7 +9,7 @@
  * the values of `weight_shape`.
  * Source: compressed-tensors 0.20, 0.10.2 and 0.8.1, compressors/ (pack_quantized, nvfp4, mxfp4, mxfp6).
  */
-import type { JsonObject, JsonValue } from "@checkpoint-inspect/parser";
+import type { JsonObject, JsonValue, Tensor } from "@checkpoint-inspect/parser";
 
 import { asNumber, asObject } from "../quant-config.ts";
 import {
@@ -21,6 +21,7 @@ import {
   type Unpacked,
   wordWidth,
 } from "../scheme.ts";
+import { hiddenWidth } from "../widths.ts";
 import { BITMASKS, ID, MARLIN_24, SIDES } from "./compressed-sparse.ts";
 import { declaredBlock, fp8Words, hasExponents, isFp8, scaleWords } from "./fp8.ts";
 
@@ -76,7 +77,8 @@ function widthsOf(words: number, bits: number): readonly number[] {
 }
 
 /** Integers in words of 32 bits. */
-function unpackIntegers({ container, beside, values, config }: PackedModule): Unpacked | undefined {
+function unpackIntegers(module: PackedModule): Unpacked | undefined {
+  const { container, beside, values, config } = module;
   const lead = container.shape.slice(0, -1);
   const words = container.shape.at(-1);
   const out = lead.at(-1);
@@ -120,10 +122,12 @@ function unpackIntegers({ container, beside, values, config }: PackedModule): Un
   const grouped = new Set(fitting.map(({ groupSize }) => groupCount * groupSize));
   const isCertain = groupCount > 1 || declared.every(({ groupSize }) => groupSize > 0);
   const [only] = fitting;
-  if (only && grouped.size === 1 && isCertain) return found(only.bits, groupCount * only.groupSize);
+  if (only && grouped.size === 1 && isCertain && !isAnotherWidth(module, words, groupCount * only.groupSize))
+    return found(only.bits, groupCount * only.groupSize);
 
-  // What the bits alone leave open, groups being of equal size.
-  const open = widths.map((bits) => ({
+  // What the bits alone leave open, groups being of equal size. Rows of groups that no entry declares have other bits too.
+  const isOpen = declared.length === 0 || (groupCount === 1 && declared.some(({ groupSize }) => groupSize === 0));
+  const open = (isOpen ? widths : []).map((bits) => ({
     bits,
     rows: widthsOf(words, bits).filter((width) => width % groupCount === 0),
   }));
@@ -134,12 +138,25 @@ function unpackIntegers({ container, beside, values, config }: PackedModule): Un
   const width = shape?.at(-1);
   const rowsAgree = shape?.at(-2) === out && (shape.length === 2 || product(shape.slice(0, -1)) === product(lead));
   const valueBits = width && rowsAgree && width % groupCount === 0 ? bitsOf(width) : undefined;
-  const isContradicted = valueBits !== undefined && widths.length > 0 && !widths.includes(valueBits);
+  // Groups of a usual size say as much as a declared width of the bits; a lone row of scales says nothing.
+  const isContradicted =
+    valueBits !== undefined &&
+    widths.length > 0 &&
+    !widths.includes(valueBits) &&
+    !(width && groupCount > 1 && USUAL_GROUPS.has(width / groupCount));
   if (width && valueBits && !isContradicted) return found(valueBits, width);
 
   if (first && open.length === 1 && !isContradicted) return found(first.bits, Math.max(...first.rows), false);
   // Neither config nor zeros tell the bits, or the shape tells others: words are all that is known.
   return { parameters: container.elements, bits: 32, unknown: true, format: "packed integers of unknown width" };
+}
+
+const USUAL_GROUPS: ReadonlySet<number> = new Set([16, 32, 64, 128, 256, 512, 1024]);
+
+/** Whether the hidden state is as wide as other bits make the row, and not as the declared ones do. */
+function isAnotherWidth(module: PackedModule, words: number, width: number): boolean {
+  const hidden = hiddenWidth(module);
+  return hidden !== undefined && hidden !== width && ALL_WIDTHS.some((bits) => fills(words, hidden, bits));
 }
 
 /** Those in common use first: a row may fit several. */
@@ -183,7 +200,7 @@ const PACKED: Scheme = {
 
 /**
  * float-, int-, naive- and mxfp8-quantized: a byte a weight. `weight` F8_E4M3 or I8 [N, K], `weight_scale` [N, 1], [1] or a grid.
- * FP8 that another writer made looks the same, so config decides there.
+ * What another writer made looks the same, so config decides.
  */
 export const COMPRESSED_BYTES: Scheme = {
   id: ID,
@@ -193,19 +210,47 @@ export const COMPRESSED_BYTES: Scheme = {
   unpack({ container, beside, config }) {
     const { type, shape, elements } = container;
     const fp8 = isFp8(type);
-    if (!(fp8 && config.method === ID) && type !== "I8") return undefined;
+    if (config.method !== ID || (!fp8 && type !== "I8")) return undefined;
     const scale = beside(".weight_scale");
     const [rows, columns] = shape.slice(-2);
     if (!scale || !rows || !columns) return undefined;
     if (fp8 && scale.shape.at(-2) === rows && hasExponents(scale, columns))
       return { parameters: elements, bits: 8, shape, format: "MXFP8", groupSize: 32 };
-    // Bytes beside bytes are packed in pairs or fours by others.
-    if (!fp8 && !SCALE_TYPES.has(scale.type)) return undefined;
-    const words = fp8 ? fp8Words(container, scale, blockOf(config)) : scaleWords(container, scale, blockOf(config));
+    const words = fp8 ? fp8Words(container, scale, blockOf(config)) : int8Words(container, scale, blockOf(config));
     if (!words) return undefined;
     return { parameters: elements, bits: 8, shape, format: fp8 ? `FP8 ${words}` : `INT8, ${words}` };
   },
 };
+
+/** Bytes beside bytes are packed in pairs or fours by others, so that only float scales count. */
+function int8Words(weight: Tensor, scale: Tensor, block: readonly [rows?: number, columns?: number]) {
+  return SCALE_TYPES.has(scale.type) ? scaleWords(weight, scale, block) : undefined;
+}
+
+/** A byte a weight without a method that says so: LLM-Compressor's kin, SGLang's w8a8_int8, Ascend ModelSlim (`weight_offset`). */
+export const INT8: Scheme = {
+  id: "int8",
+  title: "INT8",
+  containers: [".weight"],
+  sides: [...SIDES, ".weight_offset", ".input_offset", ".deq_scale", ".quant_bias"],
+  unpack(module) {
+    const { container, beside, config } = module;
+    const { type, shape, elements } = container;
+    if (type !== "I8") return undefined;
+    const scale = beside(".weight_scale");
+    const words = scale && int8Words(container, scale, declaredBlock(config));
+    if (!words) return undefined;
+    // Two weights a byte have the same shapes, but for the width (ChatGLM's quantization_bit 4).
+    const isNarrow = declaredBits(config) <= 4 || hiddenWidth(module) === 2 * (shape.at(-1) ?? 0);
+    if (isNarrow) return { parameters: elements, bits: 8, unknown: true, format: "or two weights a byte" };
+    return { parameters: elements, bits: 8, shape, format: `(${words})` };
+  },
+};
+
+/** Bits of a weight by whatever field names them; 8 where none does. */
+function declaredBits({ block, root }: QuantConfig): number {
+  return asNumber(block.bits) ?? asNumber(block.w_bit) ?? asNumber(root.quantization_bit) ?? asNumber(root.bits) ?? 8;
+}
 
 const SCALE_TYPES: ReadonlySet<string> = new Set(["F32", "F16", "BF16"]);
 

@@ -6,7 +6,7 @@
  */
 import { asObject } from "../quant-config.ts";
 import type { QuantConfig, Scheme } from "../scheme.ts";
-import { FP8_SCALES, STACK_SCALES, scaleBeside } from "./fp8.ts";
+import { besides, FP8_SCALES, STACK_SCALES, scaleBeside } from "./fp8.ts";
 
 function declaresFp4({ root, block }: QuantConfig): boolean {
   return [root, asObject(root.text_config), block].some(
@@ -29,6 +29,6 @@ export const FP4_EXPERTS: Scheme = {
     const isPlain = scale.type === "U8" && stem.includes(".experts.") && declaresFp4(config);
     if (scale.type !== "F8_E8M0" && !isPlain) return undefined;
     const shape = [...container.shape.slice(0, -1), 2 * bytes];
-    return { parameters: 2 * container.elements, bits: 4, shape, format: "(E2M1)", groupSize: 32 };
+    return { parameters: 2 * container.elements, bits: 4, shape, format: "(E2M1)", groupSize: 32, ...besides(scale) };
   },
 };

@@ -9,7 +9,7 @@
  */
 import type { Tensor } from "@checkpoint-inspect/parser";
 
-import { blockSize, product, type QuantConfig, type Scheme } from "../scheme.ts";
+import { blockSize, product, type QuantConfig, type Scheme, type Unpacked } from "../scheme.ts";
 
 /** Eight-bit floats, but not the exponents that only scales have. */
 export function isFp8(type: string): boolean {
@@ -17,8 +17,16 @@ export function isFp8(type: string): boolean {
 }
 
 /** Endings behind a weight's own name (stacks: `gate_up_proj_scale`), and beside it. */
-export const FP8_SCALES = [".weight_scale_inv", ".weight_scale", ".scale"] as const;
-export const STACK_SCALES = ["_scale_inv", "_scale"] as const;
+export const FP8_SCALES = [
+  ".weight_scale_inv",
+  ".weight_scale",
+  // Mistral's own files; TensorRT-LLM.
+  ".qscale_weight",
+  ".weights_scaling_factor",
+  ".scale",
+] as const;
+/** The last is ModelOpt's, and vLLM's `w13_weight_scale` beside `w13_weight`. */
+export const STACK_SCALES = ["_scale_inv", "_scale", "_weight_scale"] as const;
 
 const SIDES = [
   ...FP8_SCALES,
@@ -27,10 +35,20 @@ const SIDES = [
   ".input_scale_ub",
   ".activation_scale",
   ".output_scale",
+  ".qscale_act",
+  ".activation_scaling_factor",
   ...STACK_SCALES,
   "_input_scale",
   "_activation_scale",
 ] as const;
+
+/** A `.scale` beside another scale of the weight is a learned one. */
+const LEARNED_SCALE: Pick<Unpacked, "notSides"> = { notSides: [".scale"] };
+
+/** What isn't a side of a weight whose scale is this one. */
+export function besides(scale: Tensor): Pick<Unpacked, "notSides"> | undefined {
+  return scale.name.endsWith(".scale") ? undefined : LEARNED_SCALE;
+}
 
 /** `weight_block_size` of the config: rows, then columns. */
 export function declaredBlock({ block }: QuantConfig): readonly [rows?: number, columns?: number] {
@@ -49,6 +67,13 @@ export function scaleWords(
   if (weight.shape.length < 2) return scale.elements === 1 ? "one scale a tensor" : undefined;
   const [rows = 1, columns = 1] = weight.shape.slice(-2);
   const stacked = product(weight.shape.slice(0, -2));
+  // Of a stack, one for each matrix, or for the two that a fused one is made of, or for each row or column.
+  if (weight.shape.length > 2 && scale.shape.length === 2 && scale.shape[0] === stacked) {
+    const each = scale.shape[1];
+    if (each === 1 || each === 2) return "one scale a matrix";
+    if (each === rows) return "one scale a row";
+    if (each === columns) return "one scale a column";
+  }
   const [scaleRows = 1, scaleColumns = 1] =
     scale.shape.length >= 2 ? scale.shape.slice(-2) : scale.elements === stacked ? [] : [scale.elements];
   if (scale.elements === 1 && blockRows === undefined) return "one scale a tensor";
@@ -96,7 +121,8 @@ export const MXFP8: Scheme = {
     const [rows, columns] = container.shape.slice(-2);
     if (!scale || !rows || !columns || !hasExponents(scale, columns) || scale.shape.at(-2) !== rows) return undefined;
     const { elements, shape } = container;
-    return { parameters: elements, bits: 8, shape, format: `(${container.type.slice("F8_".length)})`, groupSize: 32 };
+    const format = `(${container.type.slice("F8_".length)})`;
+    return { parameters: elements, bits: 8, shape, format, groupSize: 32, ...besides(scale) };
   },
 };
 
@@ -109,6 +135,7 @@ export const FP8: Scheme = {
     if (!isFp8(container.type)) return undefined;
     const scale = scaleBeside(beside, stem === container.name);
     const format = scale && fp8Words(container, scale, declaredBlock(config));
-    return format ? { parameters: container.elements, bits: 8, shape: container.shape, format } : undefined;
+    if (!format) return undefined;
+    return { parameters: container.elements, bits: 8, shape: container.shape, format, ...besides(scale) };
   },
 };

@@ -5,6 +5,7 @@
  * fill as many words, so one formula holds for all. Words of 8, 16 or 64 bits occur (`pack_dtype`).
  * Source: gptqmodel 7.7, nn_modules/qlinear/__init__.py (`_register_gptq_buffers`), utils/planar_packing.py.
  */
+import { asNumber } from "../quant-config.ts";
 import {
   blockSize,
   containerBits,
@@ -14,11 +15,13 @@ import {
   type Unpacked,
   wordWidth,
 } from "../scheme.ts";
+import { hiddenWidth } from "../widths.ts";
 
 /** No release has smaller groups; what looks like them is AWQ's GEMV layout of a very narrow matrix. */
 const SMALLEST_GROUP = 16;
 
-export function unpackGptq({ container, beside, config }: PackedModule): Unpacked | undefined {
+export function unpackGptq(module: PackedModule): Unpacked | undefined {
+  const { container, beside, config } = module;
   const [rows, out, ...more] = container.shape;
   if (!INTEGER_TYPES.has(container.type) || !rows || !out || more.length > 0) return undefined;
   const word = containerBits(container.type);
@@ -28,15 +31,20 @@ export function unpackGptq({ container, beside, config }: PackedModule): Unpacke
   const zeros = beside(".qzeros");
   // GEMV-fast keeps its zeros as floats.
   if (zeros && zeros.type !== container.type) return undefined;
-  const declared = typeof config.block.bits === "number" ? config.block.bits : undefined;
   const index = beside(".g_idx")?.shape[0];
   const zeroWords = zeros?.shape[1];
-  // Zeros are packed along the rows with the same bits, and say them where no index tells the width.
-  const bits = index ? wordWidth(rows, word, index) : zeroWords ? wordWidth(zeroWords, word, out) : declared;
-  if (!bits || bits < 1 || bits > 8) return undefined;
+  const declared = asNumber(config.block.bits);
+  const declaredGroup = asNumber(config.block.group_size);
+  const bits = index ? wordWidth(rows, word, index) : bitsByZeros(zeroWords, word, out, declared);
+  if (!bits) return undefined;
   const width = index ?? Math.floor((word * rows) / bits);
   if (groups > width || (!index && width / groups < SMALLEST_GROUP)) return undefined;
-  const declaredGroup = typeof config.block.group_size === "number" ? config.block.group_size : undefined;
+  // Bits that only config says must give the groups that it says too.
+  if (!index && !zeroWords) {
+    if (declaredGroup && groups !== (declaredGroup > 0 ? Math.ceil(width / declaredGroup) : 1)) return undefined;
+    const hidden = hiddenWidth(module);
+    if (hidden !== undefined && hidden !== width && wordWidth(rows, word, hidden)) return undefined;
+  }
   const groupSize = groups > 1 ? blockSize(width, groups, declaredGroup) : undefined;
   return {
     parameters: width * out,
@@ -47,6 +55,17 @@ export function unpackGptq({ container, beside, config }: PackedModule): Unpacke
     ...(!index && width % 32 !== 0 && { exact: false as const }),
   };
 }
+
+/**
+ * Zeros are packed along the rows with the same bits. A short row of them fits several widths: then config decides, as it does
+ * without zeros.
+ */
+function bitsByZeros(words: number | undefined, word: number, out: number, declared?: number): number | undefined {
+  const fitting = WIDTHS.filter((bits) => words === undefined || Math.ceil((out * bits) / word) === words);
+  return fitting.find((bits) => bits === declared) ?? (fitting.length === 1 ? fitting[0] : undefined);
+}
+
+const WIDTHS = [1, 2, 3, 4, 5, 6, 7, 8] as const;
 
 export const GPTQ: Scheme = {
   id: "gptq",

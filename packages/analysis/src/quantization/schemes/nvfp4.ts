@@ -18,6 +18,8 @@ export const NVFP4: Scheme = {
     ".weight_scale",
     ".weight_scale_2",
     ".input_scale",
+    // AMD Quark's NVFP4.
+    ".input_scale_2",
     ".pre_quant_scale",
     ".comfy_quant",
     "_weight_scale",

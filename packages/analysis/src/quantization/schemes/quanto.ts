@@ -6,7 +6,13 @@
  */
 import type { QuantConfig, Scheme } from "../scheme.ts";
 
-const STORED: Readonly<Record<string, string | undefined>> = { I8: "INT8", F8_E4M3: "FP8", F8_E5M2: "FP8" };
+const STORED: Readonly<Record<string, string | undefined>> = {
+  I8: "INT8",
+  F8_E4M3: "FP8",
+  F8_E4M3FNUZ: "FP8",
+  F8_E5M2: "FP8",
+  F8_E5M2FNUZ: "FP8",
+};
 const NARROW = [4, 2] as const;
 
 export const QUANTO: Scheme = {

@@ -7,7 +7,7 @@
 import type { JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 
 import { asObject } from "../quant-config.ts";
-import { containerBits, type PackedModule, product, type Scheme, type Unpacked } from "../scheme.ts";
+import { type PackedModule, product, type Scheme, type Unpacked } from "../scheme.ts";
 
 /** Weights in one element of `qdata`, by the class. Other classes pack in a way of their own, and keep the shape in `_data`. */
 const WEIGHTS_AN_ELEMENT: Readonly<Record<string, number | undefined>> = {
@@ -57,13 +57,15 @@ function unpack({ container, metadata }: PackedModule, owner: string): Unpacked 
   const logical = wholeNumbers(data.shape);
   const groupSize = groupOf(data.block_size, logical?.at(-1) ?? (shape.at(-1) ?? 1) * (each ?? 1));
   const tail = { ...(groupSize && { groupSize }), ...(format && { format }) };
-  if (logical && product(logical) <= elements * (each ?? containerBits(dtype) ?? 1)) {
-    const parameters = product(logical);
-    // Rows and columns are filled up to whole tiles, so that the bits come from the class, not from the size.
-    const mean = (8 * sizeBytes) / (each ? elements * each : parameters);
-    const bits = type?.startsWith("Int4") ? 4 : mean;
-    return { parameters, bits, shape: logical, ...tail };
+  if (logical && each && product(logical) === elements * each) {
+    return { parameters: elements * each, bits: (8 * sizeBytes) / (elements * each), shape: logical, ...tail };
   }
+  const tiled = logical && !each && type?.startsWith("Int4") ? tiledWeights(logical, type) : undefined;
+  if (logical && tiled?.includes(2 * sizeBytes))
+    return { parameters: product(logical), bits: 4, shape: logical, loose: true, ...tail };
+  // A shape that the elements contradict says that something is not as its class has it.
+  if (logical && each)
+    return { parameters: elements, bits: (8 * sizeBytes) / elements, unknown: true, format: "in words" };
   if (!each) return { parameters: elements, bits: (8 * sizeBytes) / elements, unknown: true, format: "in words" };
   const narrow = type === "IntxUnpackedToInt8Tensor" ? intWidth(data) : undefined;
   return {
@@ -73,6 +75,26 @@ function unpack({ container, metadata }: PackedModule, owner: string): Unpacked 
     ...tail,
     ...(narrow && { format: `INT${narrow} in bytes` }),
   };
+}
+
+/** Four-bit weights of a matrix whose sides its kernel wants as multiples of these: rows, columns. Sparse ones keep half. */
+const TILES = [
+  [1, 1],
+  [8, 1024],
+  [8, 128],
+  [16, 64],
+] as const;
+
+/** How many weights the container may hold for this shape, filled up. */
+function tiledWeights(shape: readonly number[], type: string): readonly number[] {
+  const lead = product(shape.slice(0, -2));
+  const [rows = 1, columns = 1] = shape.slice(-2);
+  const share = type.includes("Sparse") ? 2 : 1;
+  return TILES.map(([down, across]) => (lead * roundUp(rows, down) * roundUp(columns, across)) / share);
+}
+
+function roundUp(n: number, unit: number): number {
+  return Math.ceil(n / unit) * unit;
 }
 
 /** Weights in a row that share one scale: a number, or a block's sides. Blocks of several rows and whole rows are no groups. */

@@ -16,11 +16,14 @@ function unknown({ container }: PackedModule): Unpacked {
   };
 }
 
-/** The matrix `[out, in]` if the container's bits spread over it make sense: between a fraction of a bit and a byte. */
+/** Bits of the codes that stand for one weight: releases have 1 to 4. */
+const [NARROWEST, WIDEST] = [0.5, 8] as const;
+
+/** The matrix `[out, in]` if the container's bits spread over it make sense. */
 function matrix({ container }: PackedModule, out: number, width: number): Unpacked | undefined {
   const parameters = out * width;
   const bits = (8 * container.sizeBytes) / parameters;
-  return bits > 0 && bits <= 8 ? { parameters, bits, shape: [out, width] } : undefined;
+  return bits >= NARROWEST && bits <= WIDEST ? { parameters, bits, shape: [out, width] } : undefined;
 }
 
 /**
@@ -46,7 +49,8 @@ export const VPTQ: Scheme = {
   ],
   unpack(module) {
     const { stem, config, beside } = module;
-    if (!(beside(".centroids.weight") ?? beside(".centroids"))) return undefined;
+    // Other models have tables called `indices`: the method or the codebook tells.
+    if (config.method !== "vptq" && !beside(".centroids.weight") && !beside(".centroids")) return undefined;
     const layer = asObject(asObject(config.block.config_for_layers)?.[stem]);
     const [out, width] = [asNumber(layer?.out_features), asNumber(layer?.in_features)];
     const found = out && width ? matrix(module, out, width) : undefined;
@@ -63,8 +67,11 @@ export const SPQR: Scheme = {
   title: "SpQR",
   containers: [".dense_weights"],
   sides: [".row_offsets", ".col_vals", ".in_perm"],
-  unpack: (module) =>
-    INTEGER_TYPES.has(module.container.type) && module.beside(".row_offsets") ? unknown(module) : undefined,
+  unpack(module) {
+    const { container, config, beside } = module;
+    const isCode = INTEGER_TYPES.has(container.type) && beside(".row_offsets");
+    return isCode || config.method === "spqr" ? unknown(module) : undefined;
+  },
 };
 
 /** QuIP# (quip-sharp, `QuantizedLinear`): `Qidxs` [out, in/codes] or tiled, signs `SU` [in] and `SV` [out]. */
