@@ -24,7 +24,11 @@ const KINDS = {
   open: async (path) => {
     const { openCheckpoint } = await import("@checkpoint-inspect/parser");
     return timed(
-      () => openCheckpoint(path),
+      async () => {
+        const checkpoint = await openCheckpoint(path);
+        await checkpoint.close();
+        return checkpoint;
+      },
       ({ tensors }) => ({ headerBytes: 0, items: tensors.length }),
     );
   },
@@ -32,6 +36,7 @@ const KINDS = {
     const { openCheckpoint } = await import("@checkpoint-inspect/parser");
     const { analyse } = await import("@checkpoint-inspect/analysis");
     const checkpoint = await openCheckpoint(path);
+    await checkpoint.close();
     return timed(
       () => analyse(checkpoint),
       ({ parameters }) => ({ headerBytes: 0, items: parameters.total }),
