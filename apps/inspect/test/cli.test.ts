@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeGguf } from "@checkpoint-inspect/parser";
+import { writeGguf, writeSafetensors } from "@checkpoint-inspect/parser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { describeReal, realData } from "../../../test-support/real-data.ts";
@@ -541,5 +541,53 @@ describe.concurrent("tensors", () => {
   it("names that match nothing give an empty list and 0", async () => {
     expect(await rows("--filter", "no such tensor")).toEqual([]);
     expect((await inspect(["tensors", MOE, "--filter", "nothing"])).code).toBe(0);
+  });
+});
+
+describe("what a header can't say", () => {
+  const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-values-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const zeros = (name: string, dtype: string, shape: readonly number[], bytes: number) => ({
+    name,
+    dtype,
+    shape,
+    data: new Uint8Array(bytes),
+  });
+
+  it("is read from a small tensor: the alpha of an adapter", async () => {
+    const file = join(folder, "lora.safetensors");
+    const alpha = new Uint8Array(Float32Array.of(2).buffer);
+    const module = "lora_unet_down_blocks_0_attentions_0_proj_in";
+    writeFileSync(
+      file,
+      writeSafetensors([
+        zeros(`${module}.lora_down.weight`, "F16", [4, 8], 64),
+        zeros(`${module}.lora_up.weight`, "F16", [8, 4], 64),
+        { name: `${module}.alpha`, dtype: "F32", shape: [], data: alpha },
+      ]),
+    );
+    expect(jsonOf(await inspect([file, "--json"])).adapter).toMatchObject({ rank: 4, alpha: 2, scaling: 0.5 });
+  });
+
+  it("is read from a small tensor: the true width of rows that don't fill their words", async () => {
+    const file = join(folder, "packed.safetensors");
+    const module = "model.layers.0.mlp.up_proj";
+    const shape = new Uint8Array(BigInt64Array.of(16n, 100n).buffer);
+    const tensors = (values: Uint8Array) => [
+      zeros(`${module}.weight_packed`, "I32", [16, 13], 16 * 13 * 4),
+      zeros(`${module}.weight_scale`, "BF16", [16, 1], 32),
+      { name: `${module}.weight_shape`, dtype: "I64", shape: [2], data: values },
+    ];
+    const config = {
+      quantization_config: { quant_method: "compressed-tensors", config_groups: { a: { weights: { num_bits: 4 } } } },
+    };
+    writeFileSync(join(folder, "config.json"), JSON.stringify(config));
+    writeFileSync(file, writeSafetensors(tensors(shape)));
+    expect(jsonOf(await inspect([file, "--json"])).parameters).toMatchObject({ total: 1600, logicalKnown: true });
+    // Zeros, as a sparse file has them, say nothing: an upper bound, and a finding.
+    writeFileSync(file, writeSafetensors(tensors(new Uint8Array(16))));
+    const blind = jsonOf(await inspect([file, "--json"])) as { parameters: unknown; findings: { rule: string }[] };
+    expect(blind.parameters).toMatchObject({ total: 1664, logicalKnown: false });
+    expect(blind.findings.map(({ rule }) => rule)).toEqual(["quantization/row-width"]);
   });
 });

@@ -430,7 +430,7 @@ function configScopes(json: JsonObject): JsonObject[] {
 }
 
 function isCount(value: unknown): value is number {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -198,7 +198,7 @@ export function ownCheckpoint({ source }: Report): readonly string[] {
   const { container, parts, declaredParts, tensors, sizeBytes, headerBytes, missingParts } = source;
   return [
     `${container}, ${declaredParts > 1 ? `${formatExact(parts.length)} of ${formatExact(declaredParts)} parts` : "one file"}, ${plural(tensors, "tensor")}, ${formatBytes(sizeBytes)}.`,
-    `Headers take ${formatBytes(headerBytes)} of it (${formatShare(sizeBytes > 0 ? headerBytes / sizeBytes : 0)}). Only they were read.`,
+    `Headers take ${formatBytes(headerBytes)} of it (${formatShare(sizeBytes > 0 ? headerBytes / sizeBytes : 0)}). No weights were read.`,
     ...(missingParts.length > 0
       ? [`Missing: ${missingParts.slice(0, 3).join(", ")}${missingParts.length > 3 ? " and more" : ""}.`]
       : []),

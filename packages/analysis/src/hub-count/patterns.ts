@@ -78,13 +78,21 @@ export function targetLists(
     const named = exact.get(module);
     for (const { glob, list } of globs) {
       if (named !== undefined && list >= named) break;
-      effort.left -= 1 + glob.middle.length;
+      effort.left -= costOf(1 + glob.middle.length, module);
       if (effort.left < 0) return undefined;
       if (fits(glob, module)) return list;
     }
     return named;
   };
 }
+
+/** A comparison looks through the name, so that a long name costs more than a usual one. */
+function costOf(comparisons: number, name: string): number {
+  return comparisons * Math.ceil((name.length + 1) / USUAL_NAME);
+}
+
+/** Characters; names of published tensors seldom have more. */
+const USUAL_NAME = 100;
 
 /** `modules_to_not_convert`: plain words stand anywhere in the name, patterns with a star must fit it whole. */
 export function skipList(patterns: readonly string[], effort: Effort): (name: string) => boolean {
@@ -96,7 +104,7 @@ export function skipList(patterns: readonly string[], effort: Effort): (name: st
   }
   const price = globs.reduce((sum, { middle }) => sum + 1 + middle.length, words.length);
   return (name) => {
-    effort.left -= price;
+    effort.left -= costOf(price, name);
     if (effort.left < 0) return false;
     return words.some((word) => name.includes(word)) || globs.some((glob) => fits(glob, name));
   };

@@ -58,6 +58,12 @@ export interface Packing {
 /** What `Checkpoint.readData` refuses to read. Shapes and scalars are far smaller, so a larger tensor is none of them. */
 const MAX_VALUE_BYTES = 4096;
 
+/**
+ * Small tensors that are asked for. Each is a read, and a request where the file is remote; what isn't read stays an upper bound,
+ * and is reported as one. Published checkpoints need a few hundred.
+ */
+const MAX_VALUES = 10_000;
+
 interface Ending {
   readonly scheme: Scheme;
   readonly ending: string;
@@ -251,7 +257,7 @@ function workOutOne(checkpoint: Checkpoint, values: TensorValues): Packing | und
       asked.length = 0;
       const unpacked = plausible(container, scheme.unpack(module));
       if (!unpacked) continue;
-      wanted.push(...asked);
+      if (wanted.length < MAX_VALUES) wanted.push(...asked);
       const { stem } = module;
       return { scheme, unpacked, owner: ownerOf(container.name, stem, scheme, ending), stem };
     }

@@ -1,11 +1,12 @@
 /**
  * A byte source over a local file, and a file set over a local folder. The only code of this package that touches the disk.
  */
+import type { Dirent } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { CheckpointError } from "../errors.ts";
-import { type ByteSource, checkChildName, type FileSet } from "./byte-source.ts";
+import { type ByteSource, checkChildName, type FileEntry, type FileSet } from "./byte-source.ts";
 
 /**
  * Opens a file for ranged reads; the handle is held until `close`.
@@ -69,6 +70,9 @@ export function cannotOpen(path: string, cause: unknown, file = path): Checkpoin
   return new CheckpointError("not-found", `cannot open ${path}: ${why}`, { file, cause });
 }
 
+/** Files of a folder that are asked about side by side. */
+const STATS_AT_ONCE = 256;
+
 /** The files of one local folder. */
 export function localFolder(path: string): FileSet {
   return {
@@ -77,19 +81,21 @@ export function localFolder(path: string): FileSet {
       const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
         throw cannotOpen(path, cause);
       });
-      const sized = await Promise.all(
-        entries
-          .filter((entry) => entry.isFile() || entry.isSymbolicLink())
-          .map(async (entry) => {
-            const file = join(path, entry.name);
-            const stats = await stat(file).catch((cause: unknown) => {
-              // A link may lead nowhere (an incomplete cache snapshot) or where we may not look; then it is no file of ours.
-              if (entry.isSymbolicLink()) return undefined;
-              throw cannotOpen(file, cause);
-            });
-            return stats?.isFile() ? [{ name: entry.name, sizeBytes: stats.size }] : [];
-          }),
-      );
+      const stated = async (entry: Dirent): Promise<FileEntry[]> => {
+        const file = join(path, entry.name);
+        const stats = await stat(file).catch((cause: unknown) => {
+          // A link may lead nowhere (an incomplete cache snapshot) or where we may not look; then it is no file of ours.
+          if (entry.isSymbolicLink()) return undefined;
+          throw cannotOpen(file, cause);
+        });
+        return stats?.isFile() ? [{ name: entry.name, sizeBytes: stats.size }] : [];
+      };
+      const sized: FileEntry[][] = [];
+      const files = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink());
+      // In turns, so that a folder of a million files doesn't hold a million open questions.
+      for (let i = 0; i < files.length; i += STATS_AT_ONCE) {
+        sized.push(...(await Promise.all(files.slice(i, i + STATS_AT_ONCE).map(stated))));
+      }
       return sized.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
     },
     open: (name) => fileSource(join(path, name), name),
