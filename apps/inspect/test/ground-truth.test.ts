@@ -9,6 +9,13 @@ import {
   readRealJson,
   readReferenceTsv,
 } from "../../../test-support/real-data.ts";
+import {
+  TRUTH_COLUMNS as BUCKETS,
+  OTHER_ACTIVE,
+  TRUTH_PARTS as PARTS,
+  TRUTH_NAMES as REPOSITORIES,
+  WITHOUT_MTP,
+} from "../../../test-support/released-models.ts";
 import { inspect, jsonOf } from "./run-inspect.ts";
 
 interface Printed {
@@ -19,55 +26,6 @@ interface Printed {
     readonly parts: readonly { readonly part: string; readonly parameters: number }[];
   }[];
 }
-
-/** Folder of the header -> repository, where the repository's name isn't the folder's. */
-const REPOSITORIES: Readonly<Record<string, string>> = {
-  "BERT-base": "bert-base-uncased",
-  "BLOOM-560m": "bloom-560m",
-  "Gemma-2-9B": "gemma-2-9b",
-  "Gemma-3-27B": "gemma-3-27b-it",
-  "Granite-3.1-1B-A400M": "granite-3.1-1b-a400m-instruct",
-  "Jamba-1.5-mini": "AI21-Jamba-1.5-Mini",
-  "Llama-2-70B": "Llama-2-70b-hf",
-  "Llama-2-7B": "Llama-2-7b-hf",
-  "Llama-4-Scout": "Llama-4-Scout-17B-16E-Instruct",
-  "Mamba-2.8B": "mamba-2.8b-hf",
-  "Mixtral-8x7B": "Mixtral-8x7B-v0.1",
-  "OPT-125m": "opt-125m",
-  "Qwen3-Next-80B-A3B": "Qwen3-Next-80B-A3B-Instruct",
-  "StarCoder2-3B": "starcoder2-3b",
-  "T5-small": "t5-small",
-  "TinyLlama-1.1B": "TinyLlama-1.1B-Chat-v1.0",
-};
-
-/** transformers drops the MTP block when it loads a model, so these headers lack what the table has. */
-const WITHOUT_MTP = new Set(["DeepSeek-V3", "GLM-4.5-Air", "Qwen3-Next-80B-A3B"]);
-
-/**
- * The config.json beside these two isn't the released one in how many experts a token uses: null (6 in the release), so that we
- * say what is missing, and 2 (8 in the release).
- */
-const OTHER_ACTIVE: Readonly<Record<string, number | null>> = {
-  "DeepSeek-V2-Lite": null,
-  "Granite-3.1-1B-A400M": 202_166_272,
-};
-
-const BUCKETS = {
-  embedding: "embedding",
-  position: "position",
-  attention: "attention",
-  ffn: "ffn",
-  norm: "norm",
-  head: "output_head",
-  vision: "vision",
-  projector: "projector",
-} as const;
-
-const PARTS = {
-  expert_routed: /^routed/,
-  expert_shared: /^shared\./,
-  expert_router: /^router|^shared_gate/,
-} as const;
 
 /** Models that the table lacks; their totals are held to the list beside the header. */
 const NOT_IN_TABLE = new Set(["Granite-3.3-8B", "Llama-3.1-70B", "Phi-4-mini", "Qwen2.5-1.5B", "Qwen3-8B"]);

@@ -2,10 +2,11 @@
  * What an adapter's config and metadata say of it: `adapter_config.json` of PEFT and of mlx-lm, `ss_*` metadata of kohya-ss,
  * `lora_adapter_metadata` of diffusers, `adapter.*` keys of GGUF.
  */
-import type { Checkpoint, JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 
+import type { Checkpoint, JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 import type { AdapterMethod } from "./adapter-names.ts";
 import { metadataValue } from "./facts.ts";
+import { isObject } from "./json.ts";
 
 /** A fact, and where it stands. */
 interface From<T> {
@@ -149,10 +150,6 @@ function json(value: unknown): JsonObject {
   } catch {
     return {};
   }
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Trainers write "None" for what they don't know. */

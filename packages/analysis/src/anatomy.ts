@@ -9,9 +9,9 @@
 import type { Checkpoint, Tensor } from "@checkpoint-inspect/parser";
 
 import { exclusionWords } from "./exclusions.ts";
-import { type Exclusion, type PlacedTensor, UNKNOWN_PACKING } from "./place.ts";
+import { type Exclusion, type PlacedTensor, UNKNOWN_PACKING } from "./placed-tensor.ts";
 import { type FusedFacts, splitFused } from "./roles/fused.ts";
-import { BUCKETS, type Bucket, type Role } from "./roles/role.ts";
+import { ASIDE, type Aside, asideStack, BUCKETS, type Bucket, type Role } from "./roles/role.ts";
 
 export interface PartCount {
   readonly part: string;
@@ -42,11 +42,6 @@ export interface ExcludedCount {
   /** The first few names. */
   readonly examples: string[];
 }
-
-/** Towers, what joins them to the text, and blocks that draft further tokens. */
-const ASIDE = ["vision", "audio", "projector", "mtp"] as const;
-
-export type Aside = (typeof ASIDE)[number];
 
 export interface AsideCount {
   readonly what: Aside;
@@ -79,8 +74,6 @@ export interface Anatomy {
   /** Parameters that no rule could place. */
   readonly unknown: number;
 }
-
-export type { PlacedTensor } from "./place.ts";
 
 /** How many names a list of examples keeps. */
 const EXAMPLES = 5;
@@ -242,7 +235,7 @@ function countExcluded(counts: Map<string, ExcludedCount>, placed: PlacedTensor)
 
 /** By bucket, or by stack: the layers of a Q-Former are attention and FFN, and still only join a tower to the text. */
 function asideOf({ bucket, stack }: Role): Aside | undefined {
-  return ASIDE.find((what) => bucket === what) ?? ASIDE.find((what) => stack === what);
+  return ASIDE.find((what) => bucket === what) ?? asideStack(stack);
 }
 
 function countAside(counts: Map<Aside, AsideCount>, what: Aside, { tensor, parameters }: PlacedTensor): void {

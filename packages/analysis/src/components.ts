@@ -7,7 +7,7 @@
  */
 import type { Checkpoint, JsonObject, Tensor } from "@checkpoint-inspect/parser";
 
-import type { PlacedTensor } from "./place.ts";
+import type { PlacedTensor } from "./placed-tensor.ts";
 import type { Stack } from "./roles/role.ts";
 
 /** A model of a pipeline, as the parser gives it. */

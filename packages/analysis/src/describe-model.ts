@@ -15,7 +15,7 @@ import { denseWidth, type MeasuredSizes } from "./measured-sizes.ts";
 import { bucketParameters } from "./moe.ts";
 import type { LayerTraits } from "./patterns/traits.ts";
 import type { LayerPattern } from "./patterns.ts";
-import type { Bucket } from "./roles/role.ts";
+import { asideStack, type Bucket } from "./roles/role.ts";
 
 export interface ModelDescription {
   readonly architecture: string | null;
@@ -72,9 +72,7 @@ export function describeModel(described: Described): ModelDescription {
   const headParts = anatomy.buckets.find(({ bucket }) => bucket === "head")?.parts ?? [];
   const head = headParts.find(({ part }) => part === "lm_head");
   const seen = new Set(
-    layers
-      .filter(({ stack }) => !ASIDE_STACKS.has(stack.split(".", 1)[0] ?? ""))
-      .map(({ stack, index }) => `${stack} ${index}`),
+    layers.filter(({ stack }) => asideStack(stack) === undefined).map(({ stack, index }) => `${stack} ${index}`),
   ).size;
   const kind = modelKind(checkpoint, facts, anatomy);
   const mixer = mixerOf(anatomy);
@@ -172,5 +170,3 @@ function mixerOf(anatomy: Anatomy): ModelDescription["mixer"] {
   if (recurrent) return attention ? "hybrid" : "recurrent";
   return attention ? "attention" : null;
 }
-
-const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);

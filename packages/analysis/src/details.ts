@@ -5,9 +5,10 @@
  * Sources: gguf-py constants.py and llama.cpp tools/mtmd/clip-impl.h (clip.*), tools/imatrix and tools/cvector-generator
  * (imatrix.*, controlvector.*), the configuration classes of transformers.
  */
-import type { Checkpoint, JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 
+import type { Checkpoint } from "@checkpoint-inspect/parser";
 import { type ModelFacts, metadataValue } from "./facts.ts";
+import { isObject } from "./json.ts";
 import type { ModelKind } from "./kind.ts";
 import type { Layer } from "./layers.ts";
 import { formatCount, formatExact } from "./units.ts";
@@ -323,10 +324,6 @@ function stackParameters({ layers }: Subject, stack: string): Value {
 }
 
 const TOWER_CONFIGS = ["vision_config", "audio_config"] as const;
-
-function isObject(found: JsonValue | undefined): found is JsonObject {
-  return typeof found === "object" && found !== null && !Array.isArray(found);
-}
 
 function stated({ checkpoint }: Subject, { gguf = [], config = [] }: DetailRow): Value {
   for (const key of gguf) {

@@ -2,7 +2,7 @@
  * What stands in a file and is no parameter, in words: the answer to "why is your number smaller than the Hub's?".
  * An ordered table: the first row whose pattern fits the tensor's name decides.
  */
-import type { PlacedTensor } from "./place.ts";
+import type { PlacedTensor } from "./placed-tensor.ts";
 
 const BUFFER_WORDS: readonly (readonly [name: RegExp, words: string])[] = [
   // GPT-2, GPT-NeoX: `h.0.attn.bias` is a lower triangle of ones, saved with the weights.

@@ -4,6 +4,7 @@
  * A new spelling of a fact is one more key in a row. Sources: gguf-py constants.py (GGUF keys), the configuration classes
  * of transformers (config.json keys).
  */
+
 import type {
   Checkpoint,
   JsonObject,
@@ -12,6 +13,7 @@ import type {
   MetadataScalar,
   ModelConfig,
 } from "@checkpoint-inspect/parser";
+import { isObject } from "./json.ts";
 
 export interface ModelFacts {
   readonly architecture?: string;
@@ -431,10 +433,6 @@ function configScopes(json: JsonObject): JsonObject[] {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function dropUndefined(facts: Record<string, unknown>): ModelFacts {

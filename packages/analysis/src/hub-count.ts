@@ -10,7 +10,7 @@ import { exclusionWords } from "./exclusions.ts";
 import { EXPONENT_TYPES, type Method, methodOf, mlxMethod, type NamedTensor, SIDE_WORDS } from "./hub-count/methods.ts";
 import { MAX_COMPARISONS } from "./hub-count/patterns.ts";
 import { readSettings, type Settings, UNREADABLE } from "./hub-count/settings.ts";
-import { type PlacedTensor, UNKNOWN_PACKING } from "./place.ts";
+import { type PlacedTensor, UNKNOWN_PACKING } from "./placed-tensor.ts";
 
 export interface HubDifference {
   /** What it is, to stand behind a signed number: `causal masks`, `words of 8 weights each, counted as they stand`. */

@@ -1,7 +1,7 @@
 /** Checkpoint -> facts: pure and synchronous. */
 
 export type { AdapterFacts, AdapterMethod, AdapterTarget } from "./adapter.ts";
-export type { Anatomy, Aside, AsideCount, BucketCount, ExcludedCount, PartCount } from "./anatomy.ts";
+export type { Anatomy, AsideCount, BucketCount, ExcludedCount, PartCount } from "./anatomy.ts";
 export { countAnatomy, splitParts } from "./anatomy.ts";
 export { architectureFacts } from "./architectures.ts";
 export type { ComponentCount } from "./components.ts";
@@ -17,8 +17,8 @@ export { KIND_WORDS, kindTitle } from "./kind.ts";
 export type { Layer, LayerBucket, LayerGroup, LayerProfile } from "./layers.ts";
 export type { ActiveParameters, Experts } from "./moe.ts";
 export type { LayerPattern } from "./patterns.ts";
-export type { Exclusion, PlacedTensor } from "./place.ts";
 export { placer } from "./place.ts";
+export type { Exclusion, PlacedTensor } from "./placed-tensor.ts";
 export type { QuantMix, SchemeCount, TypeCount } from "./quantization/mix.ts";
 export type { Packed, Packing, SchemeUse, TensorValues } from "./quantization/packing.ts";
 export { packingOf } from "./quantization/packing.ts";
@@ -31,7 +31,7 @@ export type { FusedFacts, FusedShare } from "./roles/fused.ts";
 export { splitFused } from "./roles/fused.ts";
 export { ggufClassifier } from "./roles/gguf-classifier.ts";
 export { hfClassifier } from "./roles/hf-classifier.ts";
-export type { Bucket, Classifier, Role, RoleFacts, RoleInput, Stack } from "./roles/role.ts";
+export type { Aside, Bucket, Classifier, Role, RoleFacts, RoleInput, Stack } from "./roles/role.ts";
 export { BUCKETS } from "./roles/role.ts";
-export { formatBytes, formatCount, formatExact, formatRanges, formatShare } from "./units.ts";
+export { formatBytes, formatCount, formatExact, formatRanges, formatShare, plural } from "./units.ts";
 export { valuesWanted } from "./values.ts";

@@ -4,13 +4,14 @@
  * Signs, the surest first: what GGUF says of itself, the class that loads the model (transformers' `architectures`, diffusers'
  * `_class_name`), files beside the weights, the roles of the tensors, and names that only one family has.
  */
-import type { Checkpoint, JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 
+import type { Checkpoint, JsonObject } from "@checkpoint-inspect/parser";
 import { isAdapter } from "./adapter-names.ts";
 import type { Anatomy } from "./anatomy.ts";
 import { architectureFacts } from "./architectures.ts";
 import { isSingleFileDiffusion } from "./components.ts";
 import { type ModelFacts, metadataValue } from "./facts.ts";
+import { isObject } from "./json.ts";
 import { bucketParameters } from "./moe.ts";
 import type { Report } from "./report.ts";
 
@@ -313,10 +314,6 @@ function labelCount({ num_labels, id2label }: JsonObject, { tensors }: Checkpoin
   if (isObject(id2label)) return Object.keys(id2label).length;
   const heads = tensors.filter(({ name, shape }) => shape.length === 2 && CLASSIFIER.test(name));
   return heads.at(-1)?.shape[0];
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Reads a text in both directions: by its class, by what llama.cpp knows of the architecture, or by BERT's own parts. */

@@ -5,7 +5,7 @@
  * a handful of lines ("layers 3-60: 58 alike").
  */
 import { type FeedForward, type LayerTraits, type Mixer, type TensorKind, traitsOf } from "./patterns/traits.ts";
-import type { PlacedTensor } from "./place.ts";
+import type { PlacedTensor } from "./placed-tensor.ts";
 import { INTEGER_TYPES } from "./quantization/scheme.ts";
 import type { Bucket, Stack } from "./roles/role.ts";
 

@@ -4,7 +4,7 @@
  * A size is given only where all tensors of its kind agree on it.
  */
 import type { LayerTraits } from "./patterns/traits.ts";
-import type { PlacedTensor } from "./place.ts";
+import type { PlacedTensor } from "./placed-tensor.ts";
 
 export interface MeasuredSizes {
   /** Rows of the token table. */

@@ -6,29 +6,12 @@ import type { Checkpoint, Tensor } from "@checkpoint-inspect/parser";
 
 import { componentPlacer } from "./components.ts";
 import { type ModelFacts, modelFacts } from "./facts.ts";
+import { type Exclusion, type PlacedTensor, UNKNOWN_PACKING } from "./placed-tensor.ts";
 import { type Packing, packingOf } from "./quantization/packing.ts";
 import { INTEGER_TYPES } from "./quantization/scheme.ts";
 import { ggufClassifier } from "./roles/gguf-classifier.ts";
 import { hfClassifier } from "./roles/hf-classifier.ts";
 import type { Bucket, Classifier, Role } from "./roles/role.ts";
-
-/** Why a tensor is in the file but not among the parameters. */
-export type Exclusion = "buffer" | "duplicate" | "quant-side" | "statistics";
-
-/** A tensor with its role and what counts of it. */
-export interface PlacedTensor {
-  readonly tensor: Tensor;
-  readonly role: Role;
-  readonly excluded: Exclusion | undefined;
-  /** Logical elements that count as parameters; 0 for what is excluded. */
-  readonly parameters: number;
-  /** Row-major logical shape: the tensor's own, or of the matrix inside a packed container where it is known. */
-  readonly shape: readonly number[];
-  /** Scheme of the packed container, or `unknown`: then `parameters` counts stored words. */
-  readonly packed?: string;
-  /** Floats that stand in a packed module under a name that no rule knows: a weight, or a side of the packing. */
-  readonly unknownSide?: true;
-}
 
 /**
  * A function that places one tensor after the other.
@@ -179,8 +162,6 @@ function isUnknownSide({ name }: Tensor, { part, bias }: Role, packing: Packing)
 
 /** A type that no table of types knows, so that no rule takes the weight for integers. */
 const UNPACKED = "unpacked";
-
-export const UNKNOWN_PACKING = "unknown";
 
 /** The role of scales, zeros and maps whose names alone don't tell: they stand in the layer of the weight that they unpack. */
 function sideRole(tensor: Tensor, packing: Packing | undefined, classify: Classifier): Role | undefined {

@@ -47,6 +47,11 @@ export function formatShare(share: number): string {
   return `${(share * 100).toFixed(1)}%`;
 }
 
+/** "1 layer", "3 layers". */
+export function plural(count: number, noun: string, many = `${noun}s`): string {
+  return `${formatExact(count)} ${count === 1 ? noun : many}`;
+}
+
 /** 1 -> "1st", 12 -> "12th", 22 -> "22nd". */
 export function ordinal(n: number): string {
   const teens = n % 100 >= 11 && n % 100 <= 13;

@@ -21,6 +21,13 @@ import {
   readReferenceTsv,
   realData,
 } from "../../../test-support/real-data.ts";
+import {
+  OTHER_ACTIVE,
+  TRUTH_COLUMNS,
+  TRUTH_NAMES,
+  TRUTH_PARTS,
+  WITHOUT_MTP,
+} from "../../../test-support/released-models.ts";
 import { analyse, type Report } from "../src/index.ts";
 
 const made: { remove(): void }[] = [];
@@ -79,43 +86,6 @@ describeReal("released models as transformers writes them", () => {
   const truth = new Map(
     readReferenceTsv("bucket-ground-truth.tsv").map((row) => [row.hf_repo?.split("/")[1] ?? "", row]),
   );
-  /** Folder name -> name in the tables, where the two differ. */
-  const NAMES: Record<string, string> = {
-    "BERT-base": "bert-base-uncased",
-    "BLOOM-560m": "bloom-560m",
-    "Gemma-2-9B": "gemma-2-9b",
-    "Gemma-3-27B": "gemma-3-27b-it",
-    "Granite-3.1-1B-A400M": "granite-3.1-1b-a400m-instruct",
-    "Jamba-1.5-mini": "AI21-Jamba-1.5-Mini",
-    "Llama-2-70B": "Llama-2-70b-hf",
-    "Llama-2-7B": "Llama-2-7b-hf",
-    "Llama-4-Scout": "Llama-4-Scout-17B-16E-Instruct",
-    "Mamba-2.8B": "mamba-2.8b-hf",
-    "Mixtral-8x7B": "Mixtral-8x7B-v0.1",
-    "OPT-125m": "opt-125m",
-    "Qwen3-Next-80B-A3B": "Qwen3-Next-80B-A3B-Instruct",
-    "StarCoder2-3B": "starcoder2-3b",
-    "T5-small": "t5-small",
-    "TinyLlama-1.1B": "TinyLlama-1.1B-Chat-v1.0",
-  };
-  /** transformers drops the MTP block when it loads a model, so these files lack what the published file has. */
-  const WITHOUT_MTP = ["DeepSeek-V3", "GLM-4.5-Air", "Qwen3-Next-80B-A3B"];
-  /** The config beside these heads differs from the released one in the number of experts a token uses. */
-  const OTHER_ACTIVE: Record<string, number | null> = {
-    "DeepSeek-V2-Lite": null, // null there, 6 in the release: we say that it is missing
-    "Granite-3.1-1B-A400M": 202_166_272, // 2 there, 8 in the release
-  };
-  const COLUMNS = {
-    embedding: "embedding",
-    position: "position",
-    attention: "attention",
-    ffn: "ffn",
-    norm: "norm",
-    head: "output_head",
-    vision: "vision",
-    projector: "projector",
-  };
-
   it.each(listReal("hf-heads"))("%s", async (model) => {
     const dir = await expanded(`hf-heads/${model}`);
     const result = await report(dir);
@@ -127,20 +97,20 @@ describeReal("released models as transformers writes them", () => {
     expect(result.findings).toEqual([]);
     expect(result.model.kind).not.toBe("unknown");
 
-    const row = truth.get(NAMES[model] ?? model);
+    const row = truth.get(TRUTH_NAMES[model] ?? model);
     if (!row) return;
     const bucket = (name: string) => result.buckets.find((count) => count.bucket === name);
     const part = (name: string, wanted: RegExp) =>
       (bucket(name)?.parts ?? [])
         .filter((count) => wanted.test(count.part))
         .reduce((sum, count) => sum + count.parameters, 0);
-    for (const [ours, column] of Object.entries(COLUMNS)) {
+    for (const [ours, column] of Object.entries(TRUTH_COLUMNS)) {
       expect(bucket(ours)?.parameters ?? 0, ours).toBe(Number(row[column]));
     }
-    expect(part("expert", /^routed/)).toBe(Number(row.expert_routed));
-    expect(part("expert", /^shared\./)).toBe(Number(row.expert_shared));
-    expect(part("expert", /^router|^shared_gate/)).toBe(Number(row.expert_router));
-    const mtp = WITHOUT_MTP.includes(model) ? Number(row.mtp) : 0;
+    for (const [column, wanted] of Object.entries(TRUTH_PARTS)) {
+      expect(part("expert", wanted), column).toBe(Number(row[column]));
+    }
+    const mtp = WITHOUT_MTP.has(model) ? Number(row.mtp) : 0;
     expect(result.parameters.total).toBe(Number(row.total) - mtp);
     if (model in OTHER_ACTIVE) {
       expect(result.parameters.active).toBe(OTHER_ACTIVE[model]);

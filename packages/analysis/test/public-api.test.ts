@@ -68,6 +68,7 @@ it("analysis", () => {
     "partWords",
     "perplexityDelta",
     "placer",
+    "plural",
     "reportError",
     "splitFused",
     "splitParts",

@@ -7,13 +7,14 @@ import {
   formatRanges,
   type Layer,
   type LayerGroup,
+  plural,
   type Report,
 } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
 import { differInType, kindNames, rangeLines } from "./layer-rows.ts";
 import { bucketColor } from "./palette.ts";
-import { heading, patternLines, plural, title, typesByBytes } from "./parts.ts";
+import { heading, patternLines, title, typesByBytes } from "./parts.ts";
 import { type Column, table } from "./table.ts";
 import { safe, wrapList } from "./text.ts";
 

@@ -6,12 +6,13 @@ import {
   formatCount,
   formatExact,
   formatShare,
+  plural,
   type Report,
 } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
 import { detailRows } from "./overview-parameters.ts";
-import { heading, plural } from "./parts.ts";
+import { heading } from "./parts.ts";
 import { type Row, rowLines } from "./rows.ts";
 import { table } from "./table.ts";
 import { safe } from "./text.ts";

@@ -1,8 +1,7 @@
 /** The overview's first block: how many parameters, how many at work, what is beside them and what isn't counted. */
-import { type Aside, formatCount, formatExact, formatShare, type Report } from "@checkpoint-inspect/analysis";
+import { type Aside, formatCount, formatExact, formatShare, plural, type Report } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
-import { plural } from "./parts.ts";
 import type { Row } from "./rows.ts";
 import { safe } from "./text.ts";
 

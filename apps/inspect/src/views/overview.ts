@@ -8,6 +8,7 @@ import {
   formatExact,
   formatShare,
   type LayerGroup,
+  plural,
   type Report,
   type ReportBucket,
   splitParts,
@@ -19,7 +20,7 @@ import { differInType, kindNames, shortRanges } from "./layer-rows.ts";
 import { adapterLines, componentLines, kindWords } from "./overview-kinds.ts";
 import { parameterRows } from "./overview-parameters.ts";
 import { bucketColor } from "./palette.ts";
-import { countFindings, findingLines, heading, patternLines, plural, title, typesByBytes } from "./parts.ts";
+import { countFindings, findingLines, heading, patternLines, title, typesByBytes } from "./parts.ts";
 import { excludedLines, labelLine, schemeTable, typeTable } from "./quant.ts";
 import { rowLines } from "./rows.ts";
 import { table } from "./table.ts";

@@ -5,6 +5,7 @@ import {
   kindTitle,
   type Layer,
   type LayerPattern,
+  plural,
   type Report,
 } from "@checkpoint-inspect/analysis";
 import type { Finding } from "@checkpoint-inspect/parser";
@@ -111,11 +112,6 @@ export function typesByBytes({ types }: Layer): string {
     .sort((a, b) => b[1] - a[1])
     .map(([type]) => safe(type))
     .join(" ");
-}
-
-/** "1 layer", "3 layers". */
-export function plural(count: number, noun: string, many = `${noun}s`): string {
-  return `${formatExact(count)} ${count === 1 ? noun : many}`;
 }
 
 /**

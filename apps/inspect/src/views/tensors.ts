@@ -1,9 +1,8 @@
 /** `inspect tensors <target>`: the tensor table, filtered and sorted. */
-import { formatBytes, formatExact, type PlacedTensor } from "@checkpoint-inspect/analysis";
+import { formatBytes, formatExact, type PlacedTensor, plural } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../terminal.ts";
 import { bucketColor } from "./palette.ts";
-import { plural } from "./parts.ts";
 import { table } from "./table.ts";
 import { cut, safe, wrap } from "./text.ts";
 

@@ -1,8 +1,8 @@
 /** A checkpoint's own numbers for the entries of terms-details.ts. */
 import type { Report } from "../report.ts";
-import { formatCount, formatExact } from "../units.ts";
+import { formatCount, formatExact, plural } from "../units.ts";
 import { headSharing } from "./own-parts.ts";
-import { bucketOf, insideAside, listed, ofAll, one, parametersOf, plural } from "./report-numbers.ts";
+import { bucketOf, insideAside, listed, ofAll, one, parametersOf } from "./report-numbers.ts";
 
 export function ownWidth({ model }: Report): readonly string[] {
   const { hiddenSize: width, headDim, feedForwardSize } = model;

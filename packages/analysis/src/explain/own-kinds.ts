@@ -1,8 +1,8 @@
 /** A checkpoint's own numbers for the entries of terms-kinds.ts. */
 import { KIND_WORDS, type ModelKind } from "../kind.ts";
 import type { Report } from "../report.ts";
-import { formatBytes, formatCount, formatExact } from "../units.ts";
-import { ofAll, parametersOf, plural } from "./report-numbers.ts";
+import { formatBytes, formatCount, formatExact, plural } from "../units.ts";
+import { ofAll, parametersOf } from "./report-numbers.ts";
 
 /** "This file is an encoder", "a language model". */
 function kindSentence({ model }: Report): string {

@@ -1,8 +1,8 @@
 /** A checkpoint's own numbers for the entries of terms-mixture.ts. */
 import type { ModelKind } from "../kind.ts";
 import type { Report } from "../report.ts";
-import { formatCount, formatExact, formatShare } from "../units.ts";
-import { listed, ofAll, plural } from "./report-numbers.ts";
+import { formatCount, formatExact, formatShare, plural } from "../units.ts";
+import { listed, ofAll } from "./report-numbers.ts";
 
 export function ownDense(report: Report): readonly string[] {
   const { experts, parameters } = report;

@@ -1,8 +1,10 @@
 /** A checkpoint's own numbers for the entries of terms-numbers.ts. */
+
 import type { Layer } from "../layers.ts";
 import type { Report } from "../report.ts";
-import { formatCount, formatExact, formatShare } from "../units.ts";
-import { isAside, listed, ofAll, one, parametersOf, plural } from "./report-numbers.ts";
+import { asideStack } from "../roles/role.ts";
+import { formatCount, formatExact, formatShare, plural } from "../units.ts";
+import { listed, ofAll, one, parametersOf } from "./report-numbers.ts";
 
 /** Buckets worth a word in a sentence. */
 const BUCKETS_NAMED = 4;
@@ -77,7 +79,7 @@ export function ownNeuron(report: Report): readonly string[] {
 
 /** The layers of the model itself that have a feed-forward network. */
 function feedForwardLayers({ layers }: Report): readonly Layer[] {
-  return layers.filter(({ stack, buckets }) => !isAside(stack) && (buckets.ffn?.parameters ?? 0) > 0);
+  return layers.filter(({ stack, buckets }) => asideStack(stack) === undefined && (buckets.ffn?.parameters ?? 0) > 0);
 }
 
 /** " (6 encoder, 6 decoder)", where there is more than one stack. */

@@ -2,7 +2,7 @@
 import { splitParts } from "../anatomy.ts";
 import type { Layer } from "../layers.ts";
 import type { Report } from "../report.ts";
-import { formatCount, formatExact, formatShare } from "../units.ts";
+import { formatCount, formatExact, formatShare, plural } from "../units.ts";
 import {
   bucketOf,
   capital,
@@ -12,7 +12,6 @@ import {
   ofAll,
   one,
   parametersOf,
-  plural,
   RECURRENT_MIXERS,
 } from "./report-numbers.ts";
 

@@ -1,5 +1,6 @@
 /** A checkpoint's own numbers for the entries of terms-running.ts. */
 import type { Report } from "../report.ts";
+import { ASIDE, type Bucket } from "../roles/role.ts";
 import { formatBytes, formatCount, formatExact } from "../units.ts";
 import { BYTES_PER_VALUE, type PlainKvCache, plainKvCache } from "./kv-cache.ts";
 import { bucketOf, restLines, weightBytes, weightLines, weightWords, windowLines } from "./report-numbers.ts";
@@ -139,7 +140,7 @@ function bytesReadPerToken(report: Report): BytesRead | undefined {
 }
 
 /** Buckets that a token of text doesn't pass through. */
-const ASIDE_BUCKETS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);
+const ASIDE_BUCKETS: ReadonlySet<Bucket> = new Set<Bucket>(ASIDE);
 
 export function ownSpeed(report: Report): readonly string[] {
   if (report.model.kind !== "llm") return ["This file isn't a language model that writes token by token."];

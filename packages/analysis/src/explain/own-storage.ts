@@ -5,8 +5,8 @@ import type { AdapterTarget } from "../adapter.ts";
 import type { SchemeCount, TypeCount } from "../quantization/mix.ts";
 import { fileTypeWords, perplexityDelta, typeWords } from "../quantization/type-words.ts";
 import type { Report } from "../report.ts";
-import { formatBytes, formatCount, formatExact, formatShare } from "../units.ts";
-import { listed, ofAll, plural, restLines, weightBytes, weightWords } from "./report-numbers.ts";
+import { formatBytes, formatCount, formatExact, formatShare, plural } from "../units.ts";
+import { listed, ofAll, restLines, weightBytes, weightWords } from "./report-numbers.ts";
 
 /** How many types are worth a sentence each; `inspect quant` has all. */
 const TYPES_SHOWN = 5;

@@ -1,7 +1,7 @@
 /** Numbers out of a Report that several entries of the guide share, and the words around them. */
 import type { Report, ReportBucket } from "../report.ts";
-import type { Bucket } from "../roles/role.ts";
-import { formatBytes, formatCount, formatExact, formatShare } from "../units.ts";
+import { ASIDE, type Bucket } from "../roles/role.ts";
+import { formatBytes, formatCount, formatShare } from "../units.ts";
 
 export function bucketOf(report: Report, name: Bucket): ReportBucket | undefined {
   return report.buckets.find(({ bucket }) => bucket === name);
@@ -23,11 +23,6 @@ export function ofAll(report: Report, parameters: number): string {
 export function one(value: number | readonly number[] | null): number | undefined {
   if (typeof value === "number") return value;
   return value?.every((count) => count === value[0]) ? value[0] : undefined;
-}
-
-/** "1 layer", "3 layers" */
-export function plural(count: number, noun: string, many = `${noun}s`): string {
-  return `${formatExact(count)} ${count === 1 ? noun : many}`;
 }
 
 /** "a, b and c" */
@@ -74,17 +69,10 @@ export function restLines(report: Report): readonly string[] {
   ];
 }
 
-/** Stacks that stand beside a text model. */
-const ASIDE_STACKS: ReadonlySet<string> = new Set(["vision", "audio", "projector", "mtp"]);
-
-export function isAside(stack: string): boolean {
-  return ASIDE_STACKS.has(stack.split(".", 1)[0] ?? "");
-}
-
 /** Parameters of towers and drafting blocks whose parts are named so: `attention.` of `attention.q`, also behind `block.`. */
 export function insideAside(report: Report, prefix: string): number {
   const names = (part: string) => part.startsWith(prefix) || part.startsWith(`block.${prefix}`);
-  return [...ASIDE_STACKS].reduce((sum, bucket) => sum + parametersOf(report, bucket as Bucket, names), 0);
+  return ASIDE.reduce((sum, bucket) => sum + parametersOf(report, bucket, names), 0);
 }
 
 /** "Sliding window of 128 tokens on every other layer ... by config.json layer_types." */

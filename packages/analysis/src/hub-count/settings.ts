@@ -5,7 +5,7 @@
  */
 import type { JsonObject, JsonValue, ModelConfig } from "@checkpoint-inspect/parser";
 
-import { asObject } from "../quantization/quant-config.ts";
+import { asObject } from "../json.ts";
 import { type Effort, skipList, targetLists } from "./patterns.ts";
 
 /** How one module of an MLX checkpoint is packed. */

@@ -1,8 +1,8 @@
 /** Which layers are dense and which are MoE. Told from the tensors, so no config key is believed or needed. */
-import { ordinal } from "../units.ts";
+import { ordinal, plural } from "../units.ts";
 import { isOneMixerALayer } from "./mixer.ts";
 import { type LayerPattern, type PatternRule, TENSORS } from "./pattern.ts";
-import { allOf, counted, everyNth, inLayers, listed } from "./words.ts";
+import { allOf, everyNth, inLayers, listed } from "./words.ts";
 
 /** Nothing where no layer is MoE, for that is what anyone expects. */
 export const feedForwardPatterns: PatternRule = (stack) => {
@@ -40,7 +40,7 @@ function mixed(moe: readonly number[], dense: readonly number[], of: readonly nu
   const rest = moe.length + dense.length === of.length ? "the rest" : "others";
   if (lastDense < firstMoe && rest === "the rest") {
     return {
-      words: `${counted(dense.length, "dense layer")}, then ${counted(moe.length, "MoE layer")}`,
+      words: `${plural(dense.length, "dense layer")}, then ${plural(moe.length, "MoE layer")}`,
       layers: dense,
     };
   }
@@ -56,7 +56,7 @@ function mixed(moe: readonly number[], dense: readonly number[], of: readonly nu
   const verb = few.length === 1 ? "is" : "are";
   const which = listed(few);
   return {
-    words: `${few.length} of ${counted(of.length, "layer")} ${verb} ${kind} (${which}), ${rest} ${others}`,
+    words: `${few.length} of ${plural(of.length, "layer")} ${verb} ${kind} (${which}), ${rest} ${others}`,
     layers: few,
   };
 }

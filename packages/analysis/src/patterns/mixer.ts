@@ -1,7 +1,8 @@
 /** What mixes the tokens from layer to layer: attention, recurrent mixers, both side by side or in turn. */
+import { plural } from "../units.ts";
 import { type LayerPattern, type PatternRule, type StackLayers, TENSORS } from "./pattern.ts";
 import type { LayerTraits, Mixer } from "./traits.ts";
-import { allOf, counted, inLayers, joined, listed } from "./words.ts";
+import { allOf, inLayers, joined, listed } from "./words.ts";
 
 const MIXER_WORDS: Readonly<Record<Mixer, string>> = {
   attention: "attention",
@@ -60,7 +61,7 @@ function oneMixerALayer(stack: StackLayers): Said {
     return layer.feedForward === "dense" ? "feed-forward" : "MoE";
   });
   const fewest = kinds.at(-1);
-  const words = kinds.map(([kind, indices]) => counted(indices.length, `${kind} layer`));
+  const words = kinds.map(([kind, indices]) => plural(indices.length, `${kind} layer`));
   if (!fewest || fewest[1].length * 4 > stack.layers.length) return { words: words.join(", ") };
   return { words: `${words.join(", ")} (${listed(fewest[1])})`, layers: fewest[1] };
 }

@@ -2,10 +2,11 @@
  * Which layers are stored differently: llama.cpp's mixes give some layers more bits, and quantizers of safetensors leave
  * some layers whole. Weights only: norms, biases and other vectors nearly always stay in floats.
  */
+import { plural } from "../units.ts";
 import { partName, WHOLE_BUCKET } from "./part-names.ts";
 import { type LayerPattern, type PatternRule, type StackLayers, TENSORS } from "./pattern.ts";
 import type { StoredPart } from "./traits.ts";
-import { counted, joined, listed } from "./words.ts";
+import { joined, listed } from "./words.ts";
 
 /** More sentences than this are a puzzle; then one says which parts vary. */
 const MOST_SENTENCES = 3;
@@ -109,7 +110,7 @@ function words(
   const names = partList(parts, all, stack.format);
   const of = parts.reduce((most, { byLayer }) => Math.max(most, byLayer.size), 0);
   const verb = names.plural ? "are" : "is";
-  return `${names.words} ${verb} ${type} instead of ${baseline} in ${layers.length} of ${counted(of, "layer")} (${ranges})`;
+  return `${names.words} ${verb} ${type} instead of ${baseline} in ${layers.length} of ${plural(of, "layer")} (${ranges})`;
 }
 
 /** Parts by name; where all of a bucket is meant, that. */

@@ -1,5 +1,5 @@
 /** How sentences name layers: all of them, every n-th, or by their indices. */
-import { formatExact, formatRanges, ordinal } from "../units.ts";
+import { formatExact, formatRanges, ordinal, plural } from "../units.ts";
 
 /** `[0, 1, 2, 6]` -> `[[0, 2], [6, 6]]`; the indices ascend. */
 function rangesOf(indices: readonly number[]): readonly (readonly [number, number])[] {
@@ -25,11 +25,6 @@ export function everyNth(indices: readonly number[], total: number): number | un
 /** "q", "q and k", "q, k and v". */
 export function joined(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
-}
-
-/** "1 layer", "3 dense layers". */
-export function counted(count: number, noun: string): string {
-  return `${formatExact(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** From so many ranges on, evenly spaced ones are shortened: "4, 12, 20, 28", but "3-38 every 5th". */
@@ -59,5 +54,5 @@ export function inLayers(indices: readonly number[], of: readonly number[], noun
   const isWhole = of.every((index, i) => index === i);
   const n = isWhole ? everyNth(indices, total) : undefined;
   if (n !== undefined) return `every ${ordinal(n)} ${noun} (${formatExact(indices.length)} of ${formatExact(total)})`;
-  return `${formatExact(indices.length)} of ${counted(total, noun)} (${listed(indices)})`;
+  return `${formatExact(indices.length)} of ${plural(total, noun)} (${listed(indices)})`;
 }

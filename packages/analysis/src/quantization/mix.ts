@@ -8,7 +8,7 @@ import { type Checkpoint, fileTypeLabel, labelFromFileName } from "@checkpoint-i
 
 import { exclusionWords } from "../exclusions.ts";
 import { metadataValue } from "../facts.ts";
-import type { Exclusion, PlacedTensor } from "../place.ts";
+import type { Exclusion, PlacedTensor } from "../placed-tensor.ts";
 import type { Packing, SchemeUse } from "./packing.ts";
 import { quantConfig } from "./quant-config.ts";
 

@@ -2,7 +2,9 @@
  * The quantization block of config.json, wherever a writer put it: `quantization_config` (transformers, also inside `text_config`),
  * `compression_config` (compressed-tensors before 0.6), `quantization` (MLX).
  */
-import type { Checkpoint, JsonObject, JsonValue } from "@checkpoint-inspect/parser";
+
+import type { Checkpoint } from "@checkpoint-inspect/parser";
+import { asObject } from "../json.ts";
 
 import type { QuantConfig } from "./scheme.ts";
 
@@ -31,12 +33,4 @@ export function quantConfig(checkpoint: Pick<Checkpoint, "config">): QuantConfig
     }
   }
   return { method: undefined, block: {}, root };
-}
-
-export function asObject(value: JsonValue | undefined): JsonObject | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
-}
-
-export function asNumber(value: JsonValue | undefined): number | undefined {
-  return typeof value === "number" && Number.isFinite(value) ? value : undefined;
 }

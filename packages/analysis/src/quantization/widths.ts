@@ -2,9 +2,10 @@
  * How wide a module's input must be, by its name and by what stands around it or in config.json. Packed shapes often fit two
  * readings, 4 bits over twice the columns of 8 bits; a width known from elsewhere tells them apart.
  */
+
+import { asNumber, asObject } from "../json.ts";
 import { MAX_SEGMENTS } from "../roles/hf-name.ts";
 import { PROJECTORS, TOWERS } from "../roles/hf-rules-names.ts";
-import { asNumber, asObject } from "./quant-config.ts";
 import type { PackedModule, QuantConfig } from "./scheme.ts";
 
 /** Modules that read the hidden state. */

@@ -13,7 +13,7 @@
  * Sources: the modelling files of transformers, one per model named below; diffusers' transformer_flux.py
  * and transformer_flux2.py.
  */
-import type { Bucket, Role } from "./role.ts";
+import { asideStack, type Bucket, type Role } from "./role.ts";
 
 /** What one part holds of a fused tensor. */
 export interface FusedShare {
@@ -147,9 +147,6 @@ const FUSIONS: readonly Fusion[] = [
   },
 ];
 
-/** Stacks that the facts don't describe, and the inner stacks of them (`vision.global`). */
-const OTHER_STACKS = /^(?:vision|audio|projector|mtp)(?:\.|$)/;
-
 function inLayer(fact: number | readonly number[] | undefined, layer: number | undefined): number | undefined {
   if (typeof fact !== "object") return fact;
   return layer === undefined ? undefined : fact[layer];
@@ -205,7 +202,8 @@ function hasFusedRank({ bucket, bias }: Role, rank: number): boolean {
  */
 export function splitFused(role: Role, shape: readonly number[], facts: FusedFacts): readonly FusedShare[] | undefined {
   const fusion = FUSIONS.find(({ bucket, part }) => bucket === role.bucket && part === role.part);
-  if (!fusion || OTHER_STACKS.test(role.stack) || !hasFusedRank(role, shape.length)) return undefined;
+  // The facts are the text model's.
+  if (!fusion || asideStack(role.stack) !== undefined || !hasFusedRank(role, shape.length)) return undefined;
   if (fusion.stack !== undefined && fusion.stack !== role.stack) return undefined;
   if (fusion.architectures && !fusion.architectures.test(facts.architecture ?? "")) return undefined;
   for (const pieces of fusion.layouts(sizesOf(role, shape, facts))) {

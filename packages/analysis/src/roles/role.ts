@@ -27,6 +27,17 @@ export type Bucket = (typeof BUCKETS)[number];
  */
 export type Stack = "text" | "encoder" | "decoder" | "vision" | "audio" | "projector" | "mtp" | (string & {});
 
+/** Towers, what joins them to the text, and blocks that draft further tokens: buckets and stacks of these names. */
+export const ASIDE = ["vision", "audio", "projector", "mtp"] as const;
+
+export type Aside = (typeof ASIDE)[number];
+
+/** What a stack stands aside as, inner stacks of it too (`vision.global`); undefined for a stack of the text's. */
+export function asideStack(stack: Stack): Aside | undefined {
+  const [outer] = stack.split(".", 1);
+  return ASIDE.find((what) => what === outer);
+}
+
 export interface Role {
   readonly bucket: Bucket;
   /** `q`, `k`, `v`, `o`, `qkv`, `gate`, `up`, `down`, `routed.up`, `shared.down`, `router`, `ssm.in`, `mla.kv_b` … */

@@ -10,7 +10,7 @@
  */
 import type { JsonObject, Tensor } from "@checkpoint-inspect/parser";
 
-import { asNumber, asObject } from "../quant-config.ts";
+import { asNumber, asObject } from "../../json.ts";
 import {
   containerBits,
   INTEGER_TYPES,

@@ -11,7 +11,7 @@
  */
 import type { JsonObject, JsonValue, Tensor } from "@checkpoint-inspect/parser";
 
-import { asNumber, asObject } from "../quant-config.ts";
+import { asNumber, asObject } from "../../json.ts";
 import {
   blockSize,
   type PackedModule,

@@ -4,7 +4,7 @@
  * in `text_config` or in the quantization block; the type of the scales says as much without it.
  * Source: transformers 5.23 integrations/finegrained_fp8.py (`is_fp4`: packed int8, exponents of 32).
  */
-import { asObject } from "../quant-config.ts";
+import { asObject } from "../../json.ts";
 import type { QuantConfig, Scheme } from "../scheme.ts";
 import { besides, FP8_SCALES, STACK_SCALES, scaleBeside } from "./fp8.ts";
 

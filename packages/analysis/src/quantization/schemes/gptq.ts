@@ -5,7 +5,7 @@
  * fill as many words, so one formula holds for all. Words of 8, 16 or 64 bits occur (`pack_dtype`).
  * Source: gptqmodel 7.7, nn_modules/qlinear/__init__.py (`_register_gptq_buffers`), utils/planar_packing.py.
  */
-import { asNumber } from "../quant-config.ts";
+import { asNumber } from "../../json.ts";
 import {
   blockSize,
   containerBits,

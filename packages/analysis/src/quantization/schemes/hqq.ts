@@ -6,7 +6,7 @@
  */
 import type { Tensor } from "@checkpoint-inspect/parser";
 
-import { asNumber, asObject } from "../quant-config.ts";
+import { asNumber, asObject } from "../../json.ts";
 import { containerBits, type QuantConfig, type Scheme } from "../scheme.ts";
 
 const THREE_BIT_WEIGHTS_A_WORD = 10;

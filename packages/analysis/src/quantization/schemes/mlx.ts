@@ -9,7 +9,7 @@
  */
 import type { JsonObject, Tensor } from "@checkpoint-inspect/parser";
 
-import { asNumber, asObject } from "../quant-config.ts";
+import { asNumber, asObject } from "../../json.ts";
 import type { PackedModule, Scheme } from "../scheme.ts";
 import { hiddenWidth, inputWidths } from "../widths.ts";
 

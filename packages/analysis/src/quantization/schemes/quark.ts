@@ -7,7 +7,7 @@
  */
 import type { Tensor } from "@checkpoint-inspect/parser";
 
-import { asObject } from "../quant-config.ts";
+import { asObject } from "../../json.ts";
 import { type PackedModule, product, type QuantConfig, type Scheme, type Unpacked } from "../scheme.ts";
 import { pairsPerScale } from "./block-scales.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { JsonObject, JsonValue } from "@checkpoint-inspect/parser";
 
-import { asObject } from "../quant-config.ts";
+import { asObject } from "../../json.ts";
 import { type PackedModule, product, type Scheme, type Unpacked } from "../scheme.ts";
 
 /** Weights in one element of `qdata`, by the class. Other classes pack in a way of their own, and keep the shape in `_data`. */

@@ -3,7 +3,7 @@
  * from vectors as long as the matrix is wide, they are counted; else the container is named as unknown and its bytes are
  * exact all the same.
  */
-import { asNumber, asObject } from "../quant-config.ts";
+import { asNumber, asObject } from "../../json.ts";
 import { containerBits, INTEGER_TYPES, type PackedModule, type Scheme, type Unpacked } from "../scheme.ts";
 import { pairsPerScale } from "./block-scales.ts";
 
