@@ -5,7 +5,8 @@
 import { defineConfig } from "rolldown";
 
 export default defineConfig({
-  input: { cli: "apps/inspect/src/cli.ts" },
+  // The second is run by threads, which are given a file of their own.
+  input: { cli: "apps/inspect/src/cli.ts", "weights-worker": "apps/inspect/src/weights/worker.ts" },
   platform: "node",
   resolve: { conditionNames: ["source", "import", "node", "default"] },
   transform: { define: { "process.env.NODE_ENV": '"production"' } },

@@ -25,10 +25,12 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { analyseAlone } from "./analyse.mjs";
+import { hostile } from "./hostile.mjs";
 import { sectionText, work } from "./lib.mjs";
 import { parseAlone } from "./parse.mjs";
 import { scale } from "./scale.mjs";
 import { startUp, whatIsLoaded } from "./start-up.mjs";
+import { weights } from "./weights.mjs";
 
 /** @typedef {import("./start-up.mjs").Model} Model */
 
@@ -56,6 +58,8 @@ function main() {
     () => parseAlone(model),
     () => analyseAlone((name) => join(folder, name)),
     () => scale((name) => join(folder, name)),
+    () => hostile((name) => join(folder, name)),
+    () => weights((name) => join(folder, name)),
     () => whatIsLoaded(model),
   ].map((measure) => {
     const section = measure();

@@ -42,6 +42,14 @@ const KINDS = {
       ({ parameters }) => ({ headerBytes: 0, items: parameters.total }),
     );
   },
+  // Reading and every rule of the audit, with the files beside the weights; a refusal is an answer, too.
+  check: async (path) => timed(() => checked(path), described),
+  // The same, and one loop in a loop behind it, as a rule that compares every name with every other would have.
+  "check, all pairs": async (path) =>
+    timed(async () => {
+      const { names, findings } = await checked(path);
+      return { names, findings: findings + names.filter((name, i) => names.indexOf(`${name} `) > i).length };
+    }, described),
   peer: async (path) => {
     const { gguf } = await import("@huggingface/gguf");
     return timed(
@@ -58,6 +66,8 @@ const KINDS = {
   makeSafetensors: async (path, n) => made((await import("./generate.mjs")).bigSafetensors(path, Number(n))),
   makeFp8: async (path, n) => made((await import("./generate.mjs")).bigFp8(path, Number(n))),
   makeGptq: async (path, n) => made((await import("./generate.mjs")).bigGptq(path, Number(n))),
+  makeShape: async (path, shape, n) =>
+    made((await import("./hostile-shapes.mjs")).makeShape(path, Number(shape), Number(n))),
   makeQwenLike: async (path) => made((await import("./generate.mjs")).qwenLike(path)),
 };
 
@@ -72,6 +82,27 @@ async function timed(call, describe) {
   const result = await call();
   const ms = performance.now() - begin;
   return { ms, ...describe(result) };
+}
+
+/** @param {string} path */
+async function checked(path) {
+  const { CheckpointError, openCheckpoint } = await import("@checkpoint-inspect/parser");
+  const { analyse } = await import("@checkpoint-inspect/analysis");
+  const options = { beside: true };
+  try {
+    const checkpoint = await openCheckpoint(path, options);
+    const { findings } = analyse(checkpoint);
+    await checkpoint.close();
+    return { names: checkpoint.tensors.map(({ name }) => name), findings: findings.length };
+  } catch (error) {
+    if (!(error instanceof CheckpointError)) throw error;
+    return { names: [], findings: 1 };
+  }
+}
+
+/** @param {{ readonly findings: number }} result */
+function described({ findings }) {
+  return { headerBytes: 0, items: findings };
 }
 
 /**

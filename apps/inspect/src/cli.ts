@@ -21,11 +21,18 @@ const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) =>
 };
 
 const EXPLAIN = "explain";
+const CHECK = "check";
 
 /** The guide's texts are larger than all that a start needs: they're loaded when someone asks for them. */
 async function explain(flags: Omit<CommonFlags, "target">, words: readonly string[]): Promise<void> {
   const { runExplain } = await import("./commands/explain.ts");
   return runExplain({ ...flags, words });
+}
+
+/** Reads more than the header, and knows more formats of answers: loaded when someone asks for it. */
+async function check(flags: Omit<CommonFlags, "target">, targets: readonly string[]): Promise<void> {
+  const { CHECK_DEFAULTS, runCheck } = await import("./commands/check.ts");
+  return runCheck({ ...flags, ...CHECK_DEFAULTS, targets });
 }
 
 /** Words that the full command line has to see. */
@@ -40,9 +47,11 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   if (first === undefined || OTHER_COMMANDS.has(first)) return undefined;
   // A term first, which may have several words, and only then perhaps a target.
   if (first === EXPLAIN) return explain(flags, words.slice(1));
+  if (first === CHECK && target !== undefined) return check(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });
+    if (target === CHECK) throw new UsageError(`write the command first: inspect check ${first}`);
     if (target === EXPLAIN) throw new UsageError(`write the command first: inspect explain <term> ${first}`);
     throw new UsageError(
       Object.hasOwn(SHORT_FORMS, target)

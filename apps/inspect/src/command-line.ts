@@ -1,6 +1,7 @@
 /** The whole command line: every command, flag and help text, through yargs. */
 import yargs, { type Argv } from "yargs";
 
+import type { CheckFlags } from "./commands/check.ts";
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, NO_TARGET, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
 import { META_DEFAULTS, type MetaFlags, runMeta } from "./commands/meta.ts";
@@ -21,6 +22,8 @@ interface ExplainArguments extends Omit<CommonFlags, "target"> {
   /** The command, then words that found no place. */
   readonly _: readonly string[];
 }
+
+type CheckArguments = Omit<CheckFlags, "targets"> & { readonly target: readonly string[] };
 
 /** @throws {UsageError} for a mistake in what was typed */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -97,6 +100,45 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       "storage types by bytes, bits per weight, labels",
       (args) => withTarget(args),
       (args) => runQuant(args as unknown as CommonFlags),
+    )
+    .command(
+      "check [target..]",
+      "is it whole, valid, consistent, safe: every rule; exit 1 where something is wrong",
+      (args) =>
+        args
+          .positional("target", {
+            type: "string",
+            array: true,
+            default: [] as string[],
+            describe: `${TARGET}, or a glob; several at once; a folder stands for every checkpoint in and below it`,
+          })
+          .option("fail-on", {
+            choices: ["error", "warning", "note"] as const,
+            requiresArg: true,
+            default: "error" as const,
+            describe: "the least severity that ends with exit code 1",
+          })
+          .option("weights", {
+            type: "boolean",
+            default: false,
+            describe: "read the weights too: NaN, infinities, all-zero tensors, known hashes",
+          })
+          .option("second-opinion", {
+            type: "boolean",
+            default: false,
+            describe: "let another reader read the same bytes, and compare",
+          })
+          .option("sarif", { type: "boolean", default: false, describe: "SARIF 2.1.0, for code scanners" })
+          .option("list", { type: "boolean", default: false, describe: "every rule, and end" })
+          .example("$0 check model.gguf", "one checkpoint, everything that was found")
+          .example("$0 check --fail-on warning models/", "every checkpoint in a folder, a line each")
+          .example("$0 check --weights model.safetensors", "also the values: NaN, infinities, zeros")
+          .example("$0 check --sarif '*.gguf' > check.sarif", "for a code scanner"),
+      async (args) => {
+        const { runCheck } = await import("./commands/check.ts");
+        const { target: targets, ...flags } = args as unknown as CheckArguments;
+        await runCheck({ ...flags, targets });
+      },
     )
     .command(
       "explain [term] [target]",

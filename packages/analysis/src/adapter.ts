@@ -4,12 +4,13 @@
  * Shapes come first, for loaders follow them; then what config and metadata say. Where the two disagree, a finding says so.
  * Names and shapes: adapter-names.ts. What is stated elsewhere: adapter-stated.ts.
  */
-import { type Checkpoint, type Finding, grouped, type Tensor } from "@checkpoint-inspect/parser";
+import { type Checkpoint, type Finding, grouped, quoted, type Tensor } from "@checkpoint-inspect/parser";
 
 import { type AdapterMethod, factorOf, isAdapter, layerKey, moduleName, rankIn } from "./adapter-names.ts";
 import { type Stated, statedFacts } from "./adapter-stated.ts";
 import { metadataValue } from "./facts.ts";
 import type { TensorValues } from "./quantization/packing.ts";
+import { foundInAnalysis } from "./rules-of-analysis.ts";
 
 export type { AdapterMethod } from "./adapter-names.ts";
 
@@ -198,12 +199,11 @@ function moduleRanks(modules: Survey["modules"], stated: Stated, findings: Findi
     for (const rank of own) ranks.add(expertRank(path, rank, stated));
   }
   if (broken > 0) {
-    findings.push({
-      rule: "adapter/rank-mismatch",
-      severity: "error",
-      message: `the factors of ${grouped(broken)} ${broken === 1 ? "module have" : "modules have"} different ranks (${cut(example)})`,
-      why: "their product has no meaning, and loaders fail on it",
-    });
+    findings.push(
+      foundInAnalysis("adapter/rank-mismatch", {
+        message: `the factors of ${grouped(broken)} ${broken === 1 ? "module have" : "modules have"} different ranks (${cut(example)})`,
+      }),
+    );
   }
   return [...ranks].sort((a, b) => a - b);
 }
@@ -240,12 +240,11 @@ function scalingOf(
   // A rank that wasn't asked for may have another alpha.
   const scaling = scalings.length === 1 && (typeof rank === "number" || alphas.length > 1) ? scalings[0] : undefined;
   if (alphas.length === 1 && stated.alpha && stated.alpha.value !== alpha) {
-    findings.push({
-      rule: "adapter/alpha",
-      severity: "warning",
-      message: `${stated.alpha.from} says alpha ${stated.alpha.value}, the .alpha tensors say ${alpha}`,
-      why: "loaders follow the tensors; with the other value the adapter works more or less strongly",
-    });
+    findings.push(
+      foundInAnalysis("adapter/alpha", {
+        message: `${stated.alpha.from} says alpha ${stated.alpha.value}, the .alpha tensors say ${alpha}`,
+      }),
+    );
   }
   return { alpha: alphas.length === 1 ? alpha : null, scaling: scaling ?? null, source: ".alpha tensors" };
 }
@@ -264,35 +263,32 @@ function disagreements({
 }): readonly Finding[] {
   const findings: Finding[] = [];
   if (stated.method && stated.method.value !== method) {
-    findings.push({
-      rule: "adapter/method",
-      severity: "warning",
-      message: `${stated.method.from} says ${stated.method.value}, the tensors are those of ${method}`,
-      why: "loaders that follow the config don't find the tensors that they look for",
-    });
+    findings.push(
+      foundInAnalysis("adapter/method", {
+        message: `${stated.method.from} says ${stated.method.value}, the tensors are those of ${method}`,
+      }),
+    );
   }
   const allowed = new Set([...(stated.rank ? [stated.rank.value] : []), ...stated.otherRanks]);
   const other = ranks.filter((rank) => !allowed.has(rank));
   // AdaLoRA prunes ranks as it trains; what it began with is in its config.
   if (stated.rank && other.length > 0 && method !== "AdaLoRA") {
-    findings.push({
-      rule: "adapter/rank",
-      severity: "warning",
-      message: `${stated.rank.from} says rank ${stated.rank.value}, the shapes say ${other.slice(0, 4).join(", ")}${other.length > 4 ? ", ..." : ""}`,
-      why: "loaders that build the adapter from its config fail on the shapes",
-    });
+    findings.push(
+      foundInAnalysis("adapter/rank", {
+        message: `${stated.rank.from} says rank ${stated.rank.value}, the shapes say ${other.slice(0, 4).join(", ")}${other.length > 4 ? ", ..." : ""}`,
+      }),
+    );
   }
   const paths = [...modules.keys()];
   const absent = stated.targets.filter(
     (target) => !paths.some((path) => path === target || path.endsWith(`.${target}`)),
   );
   if (absent.length > 0) {
-    findings.push({
-      rule: "adapter/target-absent",
-      severity: "note",
-      message: `target_modules names ${absent.slice(0, 4).map(cut).join(", ")}${absent.length > 4 ? ", ..." : ""}, which no tensor changes`,
-      why: "the base has no such module, or its change wasn't saved",
-    });
+    findings.push(
+      foundInAnalysis("adapter/target-absent", {
+        message: `target_modules names ${absent.slice(0, 4).map(cut).join(", ")}${absent.length > 4 ? ", ..." : ""}, which no tensor changes`,
+      }),
+    );
   }
   return findings;
 }
@@ -309,5 +305,5 @@ function distinct(values: readonly (number | undefined)[]): number[] {
 const MAX_TEXT = 80;
 
 function cut(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return quoted(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text, Number.POSITIVE_INFINITY).slice(1, -1);
 }

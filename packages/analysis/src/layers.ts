@@ -42,10 +42,25 @@ export interface LayerProfile {
   readonly layers: readonly Layer[];
   /** Of each of `layers`, in their order: what layer patterns are told from. Not part of the report. */
   readonly traits: readonly LayerTraits[];
+  /** Of each of `layers`: its kinds of tensors, and how many it has of each. */
+  readonly kinds: readonly LayerKinds[];
   readonly groups: readonly LayerGroup[];
   /** What stands outside of all layers. */
   readonly rest: { readonly parameters: number; readonly bytes: number; readonly tensors: number };
+  readonly restKinds: readonly RestKind[];
 }
+
+export type LayerKinds = ReadonlyMap<TensorKind, number>;
+
+/** Tensors outside of all layers that are alike. */
+export interface RestKind {
+  readonly stack: Stack;
+  readonly kind: TensorKind;
+  count: number;
+}
+
+/** Kinds outside of layers that are kept: models have a few dozen, hostile files as many as tensors. */
+const MAX_REST_KINDS = 10_000;
 
 type OpenLayer = Omit<Layer, "mixers" | "feedForward"> & { readonly kinds: Map<number, number> };
 
@@ -59,13 +74,19 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
   const kindIds = new Map<string, number>();
   const kinds: TensorKind[] = [];
   const rest = { parameters: 0, bytes: 0, tensors: 0 };
+  const restKinds = new Map<string, RestKind>();
 
   function visit(placed: PlacedTensor): void {
-    const { tensor, role, excluded, parameters } = placed;
+    const { tensor, role, parameters } = placed;
     if (role.layer === undefined) {
       rest.parameters += parameters;
       rest.bytes += tensor.sizeBytes;
       rest.tensors++;
+      const key = `${role.stack} ${kindKey(placed)}`;
+      const known = restKinds.get(key);
+      if (known) known.count++;
+      else if (restKinds.size < MAX_REST_KINDS)
+        restKinds.set(key, { stack: role.stack, kind: kindOf(placed), count: 1 });
       return;
     }
     const key = `${role.stack} ${role.layer}`;
@@ -92,7 +113,7 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
     bucket.parameters += parameters;
     bucket.bytes += tensor.sizeBytes;
     layer.types[tensor.type] = (layer.types[tensor.type] ?? 0) + tensor.sizeBytes;
-    const kind = `${role.bucket}|${role.part}|${role.bias}|${tensor.type}|${tensor.shape}|${excluded ?? ""}`;
+    const kind = kindKey(placed);
     let id = kindIds.get(kind);
     if (id === undefined) {
       id = kindIds.size;
@@ -110,11 +131,13 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
     const groups = new Map<string, { stack: Stack; ranges: [number, number][]; count: number; layer: Layer }>();
     const plain: Layer[] = [];
     const traits: LayerTraits[] = [];
+    const ofLayers: LayerKinds[] = [];
     for (const { kinds: own, ...open } of sorted) {
       const trait = traitsOf([...own.keys()].flatMap((id) => kinds[id] ?? []));
       const layer: Layer = { ...open, mixers: trait.mixers, feedForward: trait.feedForward };
       plain.push(layer);
       traits.push(trait);
+      ofLayers.push(new Map([...own].map(([id, count]) => [kinds[id] as TensorKind, count])));
       const alike = `${layer.stack} ${[...own].sort((a, b) => a[0] - b[0]).join(" ")}`;
       const group = groups.get(alike);
       if (!group) {
@@ -126,10 +149,15 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
       if (last[1] + 1 === layer.index) last[1] = layer.index;
       else group.ranges.push([layer.index, layer.index]);
     }
-    return { layers: plain, traits, groups: [...groups.values()], rest };
+    const outside = [...restKinds.values()];
+    return { layers: plain, traits, kinds: ofLayers, groups: [...groups.values()], rest, restKinds: outside };
   }
 
   return { visit, profile };
+}
+
+function kindKey({ tensor, role, excluded }: PlacedTensor): string {
+  return `${role.bucket}|${role.part}|${role.bias}|${tensor.type}|${tensor.shape}|${excluded ?? ""}`;
 }
 
 function kindOf({ tensor, role, excluded, parameters, shape, packed }: PlacedTensor): TensorKind {
@@ -144,5 +172,7 @@ function kindOf({ tensor, role, excluded, parameters, shape, packed }: PlacedTen
     dimensions: shape.length,
     parameters,
     bytes: tensor.sizeBytes,
+    shape,
+    first: tensor,
   };
 }

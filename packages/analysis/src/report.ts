@@ -2,10 +2,11 @@
  * The Report: everything that every view shows, versioned and JSON-safe. Its JSON Schema (docs/report.schema.json) is the
  * contract with scripts: fields are added, never renamed, as long as schemaVersion stays.
  */
-import { type Checkpoint, type CheckpointError, type Finding, grouped } from "@checkpoint-inspect/parser";
+import { type Checkpoint, type CheckpointError, type Finding, grouped, quoted } from "@checkpoint-inspect/parser";
 
 import { type AdapterFacts, adapterFacts } from "./adapter.ts";
 import { type Anatomy, type AsideCount, type BucketCount, countAnatomy, type ExcludedCount } from "./anatomy.ts";
+import { audit } from "./audit/audit.ts";
 import { type ComponentCount, componentCollector } from "./components.ts";
 import { describeModel, type ModelDescription } from "./describe-model.ts";
 import { modelFacts } from "./facts.ts";
@@ -17,6 +18,7 @@ import { type LayerPattern, layerPatterns } from "./patterns.ts";
 import { placer } from "./place.ts";
 import { mixCollector, type QuantMix } from "./quantization/mix.ts";
 import { type Packing, packingOf, type TensorValues } from "./quantization/packing.ts";
+import { foundInAnalysis } from "./rules-of-analysis.ts";
 import { formatShare } from "./units.ts";
 
 export const SCHEMA_VERSION = 1;
@@ -131,7 +133,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   });
   const experts = countExperts(anatomy, facts, expertLayers.size, expertsSeen);
   const logicalKnown = anatomy.unknownPackingTensors === 0 && (packing?.inexact.length ?? 0) === 0;
-  const { layers: layerList, traits, groups, rest } = layers.profile();
+  const { layers: layerList, traits, kinds, groups, rest, restKinds } = layers.profile();
   const incomplete = checkpoint.error !== undefined || (checkpoint.shards?.missing.length ?? 0) > 0;
   const patterns = layerPatterns(layerList, facts, traits, { format: checkpoint.format, incomplete });
   const { findings: adapterFindings = [], ...adapter } = adapterFacts(checkpoint, values) ?? {};
@@ -152,6 +154,22 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     model.tiedEmbeddings ?? false,
   );
   const { parts, error } = checkpoint;
+  const quantization = mix.mix(checkpoint, anatomy.total, logicalKnown, packing);
+  const auditFindings = audit({
+    checkpoint,
+    facts,
+    model,
+    anatomy,
+    experts,
+    mix: quantization,
+    packing,
+    layers: layerList,
+    kinds,
+    restKinds,
+    complete: !incomplete,
+    metadata: new Map(checkpoint.metadata.map(({ key, value }) => [key, value] as const).reverse()),
+    place,
+  });
   return {
     schemaVersion: SCHEMA_VERSION,
     source: {
@@ -198,8 +216,8 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     ...(experts && { experts }),
     ...(componentRows.length > 0 && { components: componentRows }),
     ...("method" in adapter && { adapter }),
-    quantization: mix.mix(checkpoint, anatomy.total, logicalKnown, packing),
-    findings: [...checkpoint.findings, ...adapterFindings, ...anatomyFindings(anatomy, packing)],
+    quantization,
+    findings: [...checkpoint.findings, ...adapterFindings, ...anatomyFindings(anatomy, packing), ...auditFindings],
     ...(error && { error: reportError(error) }),
   };
 }
@@ -214,59 +232,58 @@ const UNKNOWN_SHARE_WORTH_SAYING = 0.01;
 function anatomyFindings(anatomy: Anatomy, packing: Packing | undefined): readonly Finding[] {
   const findings: Finding[] = [];
   if (anatomy.unknownPackingTensors > 0) {
-    findings.push({
-      rule: "quantization/packed",
-      severity: "warning",
-      message: `${someTensors(anatomy.unknownPacking, anatomy.unknownPackingTensors, "holds", "hold")} weights in a packing that isn't known`,
-      why: "their words are counted as they are stored, so the totals are no parameter counts; bytes are exact",
-    });
+    findings.push(
+      foundInAnalysis("quantization/packed", {
+        message: `${someTensors(anatomy.unknownPacking, anatomy.unknownPackingTensors, "holds", "hold")} weights in a packing that isn't known`,
+      }),
+    );
   }
   if (packing && packing.inexact.length > 0) {
-    findings.push({
-      rule: "quantization/row-width",
-      severity: "warning",
-      message: `${someTensors(packing.inexact, packing.inexact.length, "ends", "end")} in words that may not be full`,
-      why: "the header doesn't say how wide their rows are, so the totals are upper bounds",
-    });
+    findings.push(
+      foundInAnalysis("quantization/row-width", {
+        message: `${someTensors(packing.inexact, packing.inexact.length, "ends", "end")} in words that may not be full`,
+      }),
+    );
   }
   if (packing && packing.copies.length > 0) {
-    findings.push({
-      rule: "quantization/two-copies",
-      severity: "warning",
-      message: `${someTensors(packing.copies, packing.copies.length, "holds a weight", "hold weights")} of which another copy is there`,
-      why: "both are counted; a loader takes one of them",
-    });
+    findings.push(
+      foundInAnalysis("quantization/two-copies", {
+        message: `${someTensors(packing.copies, packing.copies.length, "holds a weight", "hold weights")} of which another copy is there`,
+      }),
+    );
   }
   if (anatomy.unknownSideTensors > 0) {
-    findings.push({
-      rule: "quantization/unknown-side",
-      severity: "note",
-      message: `${someTensors(anatomy.unknownSides, anatomy.unknownSideTensors, "stands", "stand")} beside packed weights under a name that no rule knows`,
-      why: "counted as parameters; scales of a packing would be none",
-    });
+    findings.push(
+      foundInAnalysis("quantization/unknown-side", {
+        message: `${someTensors(anatomy.unknownSides, anatomy.unknownSideTensors, "stands", "stand")} beside packed weights under a name that no rule knows`,
+      }),
+    );
   }
   const { stored, bytes, total, unpacked } = anatomy;
   if (![stored, bytes, total, unpacked].every((sum) => Number.isSafeInteger(sum))) {
-    findings.push({
-      rule: "anatomy/inexact",
-      severity: "error",
-      message: "the tensors claim more than 2^53 elements or bytes together",
-      why: "sums above that are rounded; no model is that large",
-    });
+    findings.push(
+      foundInAnalysis("anatomy/inexact", {
+        message: "the tensors claim more than 2^53 elements or bytes together",
+      }),
+    );
   }
   if (anatomy.unknown > 0 && anatomy.unknown >= anatomy.total * UNKNOWN_SHARE_WORTH_SAYING) {
-    findings.push({
-      rule: "anatomy/unknown-names",
-      severity: "note",
-      message: `${formatShare(anatomy.unknown / anatomy.total)} of the parameters are in tensors whose names no rule knows`,
-      why: "they stand in the bucket 'other'",
-    });
+    findings.push(
+      foundInAnalysis("anatomy/unknown-names", {
+        message: `${formatShare(anatomy.unknown / anatomy.total)} of the parameters are in tensors whose names no rule knows`,
+      }),
+    );
   }
   return findings;
 }
 
 /** "3 tensors hold (a, b, ...)": a few names say where to look. */
 function someTensors(names: readonly string[], count: number, one: string, many: string): string {
-  const shown = names.slice(0, 3).join(", ") + (count > 3 ? ", ..." : "");
+  const shown = names.slice(0, 3).map(plainly).join(", ") + (count > 3 ? ", ..." : "");
   return `${grouped(count)} ${count === 1 ? `tensor (${shown}) ${one}` : `tensors (${shown}) ${many}`}`;
+}
+
+/** A name without quotes, cut when long, with everything escaped that isn't plainly visible. */
+function plainly(name: string): string {
+  return quoted(name).slice(1, -1);
 }

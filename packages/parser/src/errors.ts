@@ -19,6 +19,8 @@ export interface ErrorDetails {
   readonly file?: string | undefined;
   /** Absolute byte offset in that file. */
   readonly offset?: number | undefined;
+  /** Of a file that ends too early: at least so many bytes are missing. */
+  readonly missingBytes?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -28,12 +30,14 @@ export class CheckpointError extends Error {
   readonly code: ErrorCode;
   readonly file: string | undefined;
   readonly offset: number | undefined;
+  readonly missingBytes: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.file = details.file;
     this.offset = details.offset;
+    this.missingBytes = details.missingBytes;
   }
 }
 

@@ -210,7 +210,6 @@ describe("malformed files", () => {
       rule: "gguf/version-1",
       why: "we read version 1, with a warning",
     },
-    "ttype-99.gguf": { ours: "accepted", rule: "gguf/fork-type", why: "a type of ik_llama.cpp, named as such" },
     "TENSORS_SUCCESS.s1.gguf": {
       ours: "refused",
       rule: "gguf/truncated-data",

@@ -149,7 +149,7 @@ it("shows a file with faults whole, and every fault in one pass", async () => {
 
 it.each([
   ["hole", `{${entry("a", 4, 8)}}`, 8, "4 bytes of data before tensor"],
-  ["trailing-data", `{${entry("a", 0, 8)}}`, 9, "1 bytes follow the last tensor"],
+  ["trailing-data", `{${entry("a", 0, 8)}}`, 9, "1 byte after the last tensor"],
   ["byte-order-mark", `\ufeff{${entry("a", 0, 8)}}`, 8, "byte order mark"],
   ["trailing-garbage", `{${entry("a", 0, 8)}}{}`, 8, "2 bytes follow the header's JSON object"],
   ["lone-surrogate", `{${entry("a", 0, 8, ',"x":["\\udc00"]')}}`, 8, "half a surrogate pair"],

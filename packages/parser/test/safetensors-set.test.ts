@@ -257,6 +257,7 @@ describe("a set", () => {
 
   it.each([
     ["not json", "is not JSON"],
+    ['{\n "a": \u202e\n}', "is not JSON"],
     ["[1]", "is not a JSON object"],
   ])("reads on with a warning when config.json is %s", async (config, words) => {
     const set = await open(
@@ -266,6 +267,7 @@ describe("a set", () => {
     expect(set.config).toBeUndefined();
     expect(set.findings).toMatchObject([{ rule: "safetensors/bad-config", severity: "warning" }]);
     expect(set.findings[0]?.message).toContain(words);
+    expect(set.findings[0]?.message).not.toMatch(/[\n\u202e]/);
   });
 
   it("says that a file is not there", async () => {

@@ -15,6 +15,7 @@ const LFS = `version https://git-lfs.github.com/spec/v1\noid sha256:${"4d7a".rep
 it.each([
   ["gguf", text("GGUF\u0003\0\0\0")],
   ["gguf", text("GGUF")],
+  ["gguf", text("GG")],
   ["safetensors", writeSafetensors([])],
   ["safetensors", join(hex("1000000000000000"), text(" \n\t{"))],
   ["git-lfs-pointer", text(LFS)],
@@ -83,3 +84,12 @@ describeReal("files from before GGUF", () => {
     expect(sniff(bytes, "ggml-vocab.bin")).toMatchObject({ kind: "legacy-ggml" });
   });
 });
+
+it.each(["model.gguf.part2of2", "model.gguf-split-b", "model.gguf.002"])(
+  "%s is named as a piece of a cut file",
+  (name) => {
+    const bytes = hex("9abcdef0 12345678");
+    expect(describeForeign(sniff(bytes, name), name).message).toContain("join the pieces in their order with cat");
+    expect(describeForeign(sniff(bytes, "model.gguf"), "model.gguf").message).not.toContain("join");
+  },
+);

@@ -16,8 +16,8 @@ export interface CommonFlags {
 
 export const COMMON_DEFAULTS = { json: false, quiet: false } as const;
 
-/** What the process says of itself. 1 is kept for findings (check, audit), 70 is EX_SOFTWARE of sysexits.h. */
-export const EXIT = { usage: 2, unreadable: 3, network: 4, internal: 70 } as const;
+/** What the process says of itself. 70 is EX_SOFTWARE of sysexits.h. */
+export const EXIT = { findings: 1, usage: 2, unreadable: 3, network: 4, internal: 70 } as const;
 
 /** A mistake in what was typed: one line, exit 2. */
 export class UsageError extends Error {}
@@ -34,7 +34,7 @@ export interface Opened {
 }
 
 /** Reads what analysis asks for. A part that is gone by now leaves it without, and it says what it then doesn't know. */
-async function smallValues(checkpoint: Checkpoint): Promise<TensorValues> {
+export async function smallValues(checkpoint: Checkpoint): Promise<TensorValues> {
   const wanted = valuesWanted(checkpoint);
   if (wanted.length === 0) return new Map();
   const data = await checkpoint.readData(wanted).catch((error: unknown) => {

@@ -14,13 +14,14 @@ import {
   splitParts,
 } from "@checkpoint-inspect/analysis";
 
+import { countBySeverity, countWords } from "../severities.ts";
 import type { Style } from "../terminal.ts";
 import { bars } from "./bars.ts";
 import { differInType, kindNames, shortRanges } from "./layer-rows.ts";
 import { adapterLines, componentLines, kindWords } from "./overview-kinds.ts";
 import { parameterRows } from "./overview-parameters.ts";
 import { bucketColor } from "./palette.ts";
-import { countFindings, findingLines, heading, patternLines, title, typesByBytes } from "./parts.ts";
+import { findingLines, heading, patternLines, title, typesByBytes } from "./parts.ts";
 import { excludedLines, labelLine, schemeTable, typeTable } from "./quant.ts";
 import { rowLines } from "./rows.ts";
 import { table } from "./table.ts";
@@ -29,7 +30,7 @@ import { padEnd, safe, width, wrap, wrapList } from "./text.ts";
 /** How much of a long list the overview shows; the commands of their own show all. */
 const GROUPS_SHOWN = 6;
 const TYPES_SHOWN = 6;
-const FINDINGS_SHOWN = 5;
+const FINDINGS_SHOWN = 3;
 const PATTERNS_SHOWN = 6;
 
 /** From here on there is room for longer bars and whole sentences. */
@@ -304,7 +305,10 @@ function storageLines(report: Report, style: Style): string[] {
 function findingSection(report: Report, style: Style): string[] {
   const { findings } = report;
   if (findings.length === 0) return [];
-  return [heading(`Findings: ${countFindings(findings)}`, style), ...findingLines(findings, style, FINDINGS_SHOWN)];
+  return [
+    heading(`Findings: ${countWords(countBySeverity(findings))}`, style),
+    ...findingLines(findings, style, FINDINGS_SHOWN),
+  ];
 }
 
 /** What `inspect explain` says most on, by kind; of a language model it depends on its experts. */

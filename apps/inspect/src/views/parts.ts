@@ -10,6 +10,7 @@ import {
 } from "@checkpoint-inspect/analysis";
 import type { Finding } from "@checkpoint-inspect/parser";
 
+import { SEVERITIES } from "../severities.ts";
 import type { Style } from "../terminal.ts";
 import { severityColor } from "./palette.ts";
 import { cut, safe, width, wrap, wrapList } from "./text.ts";
@@ -80,8 +81,6 @@ export function heading(text: string, style: Style, aside?: string): string {
   return [...bold, ...wrap(aside, style.width - 2).map((line) => style.color.dim(`  ${line}`))].join("\n");
 }
 
-const SEVERITIES = ["error", "warning", "note"] as const;
-
 /** Findings by severity, each with why it matters and what to do, at most `most` of them. */
 export function findingLines(findings: readonly Finding[], style: Style, most: number): string[] {
   const sorted = SEVERITIES.flatMap((severity) => findings.filter((finding) => finding.severity === severity));
@@ -95,15 +94,8 @@ export function findingLines(findings: readonly Finding[], style: Style, most: n
       ...wrap(safe(aside), style.width - 11).map((line) => style.color.dim(`           ${line}`)),
     ];
   });
-  if (sorted.length > most) lines.push(style.color.dim(`  and ${sorted.length - most} more; --json has them all`));
+  if (sorted.length > most) lines.push(style.color.dim(`  and ${sorted.length - most} more: inspect check FILE`));
   return lines;
-}
-
-export function countFindings(findings: readonly Finding[]): string {
-  return SEVERITIES.flatMap((severity) => {
-    const count = findings.filter((finding) => finding.severity === severity).length;
-    return count === 0 ? [] : [`${count} ${severity}${count === 1 ? "" : "s"}`];
-  }).join(", ");
 }
 
 /** The storage types of a layer, most bytes first. */

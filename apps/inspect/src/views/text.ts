@@ -76,10 +76,17 @@ export function width(text: string): number {
   return NARROW.test(text) ? text.length : wide().stringWidth(text);
 }
 
+/** Characters that one column is taken to have at most, accents and joined emoji included. More are none that a person reads. */
+const MOST_PER_COLUMN = 16;
+
 /** Cuts to a number of columns, with an ellipsis where something is lost. */
-export function cut(text: string, columns: number, position: "middle" | "end" = "end", ellipsis = "\u2026"): string {
+export function cut(whole: string, columns: number, position: "middle" | "end" = "end", ellipsis = "\u2026"): string {
   const room = Math.max(1, columns);
-  if (width(text) <= room) return text;
+  // Measuring takes a step a character, and a name out of a file may have a million.
+  const most = room * MOST_PER_COLUMN;
+  const text =
+    whole.length <= 2 * most ? whole : whole.slice(0, most) + ellipsis + (position === "end" ? "" : whole.slice(-most));
+  if (text === whole && width(text) <= room) return text;
   if (!NARROW.test(text)) {
     // cli-truncate lets a character of two columns stand half over the edge: ask for less until it fits.
     const { cliTruncate } = wide();

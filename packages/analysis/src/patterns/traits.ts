@@ -4,6 +4,8 @@
  * Rests on the part names that the classifiers give (roles/). A part speaks for a mixer only where that mixer can't do
  * without it, so norms, gates, indexers and short convolutions beside attention don't make a mixer of their own.
  */
+import type { Tensor } from "@checkpoint-inspect/parser";
+
 import type { Bucket } from "../roles/role.ts";
 
 /** What mixes the tokens in a layer. */
@@ -25,6 +27,10 @@ export interface TensorKind {
   /** Logical parameters of one tensor. */
   readonly parameters: number;
   readonly bytes: number;
+  /** Row-major logical shape of each: unpacked where that is known. */
+  readonly shape: readonly number[];
+  /** The first of its kind in the checkpoint: for a name, and for what else a rule may ask. */
+  readonly first: Tensor;
 }
 
 export interface StoredPart {

@@ -2,7 +2,7 @@
 import { formatExact, formatRanges, ordinal, plural } from "../units.ts";
 
 /** `[0, 1, 2, 6]` -> `[[0, 2], [6, 6]]`; the indices ascend. */
-function rangesOf(indices: readonly number[]): readonly (readonly [number, number])[] {
+export function rangesOf(indices: readonly number[]): readonly (readonly [number, number])[] {
   const ranges: [number, number][] = [];
   for (const index of indices) {
     const last = ranges.at(-1);

@@ -6,6 +6,7 @@
  */
 import type { CheckpointError, Finding } from "../errors.ts";
 import type { ReadOptions } from "../source/byte-source.ts";
+import type { Sniffed } from "../source/sniff.ts";
 
 export type CheckpointFormat = "gguf" | "safetensors";
 
@@ -114,6 +115,39 @@ export interface Component {
   readonly partCount: number;
 }
 
+/** A file beside the weights. */
+export interface BesideFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** What its first bytes are, where its name says weights or archive: `a zip archive`, `a pickle`. */
+  readonly what?: string;
+  /** The same as a word that code can compare. */
+  readonly kind?: Sniffed["kind"];
+}
+
+/** A text beside the weights, or in a JSON file there. */
+export interface BesideText {
+  /** Where it is from, as a person would say it: `chat_template.jinja`, `tokenizer_config.json chat_template`. */
+  readonly from: string;
+  readonly text: string;
+}
+
+/** What lies in the folder with the weights: read on request, for the audit. */
+export interface Beside {
+  /** Files directly in the folder, sorted by name; the checkpoint's own parts too. Of a large folder the first ones. */
+  readonly files: readonly BesideFile[];
+  /** Files of the folder, where it is large and `files` are only the first. */
+  readonly fileCount?: number;
+  /** Small JSON objects by file name: `tokenizer_config.json`, `generation_config.json` ... */
+  readonly json: ReadonlyMap<string, JsonObject>;
+  /** Chat templates. */
+  readonly templates: readonly BesideText[];
+  /** Names that `tokenizer.json` gives ids to, counted: the highest id + 1. Absent where there is no such file, or it is too large. */
+  readonly tokenizerVocabulary?: number;
+  /** Files that should have been read, and why they weren't: `it is not JSON: ...`. */
+  readonly unreadable: readonly { readonly name: string; readonly why: string }[];
+}
+
 export interface Checkpoint {
   readonly format: CheckpointFormat;
   /** What the user asked for, in short: a file name, or the folder's name. */
@@ -132,6 +166,8 @@ export interface Checkpoint {
   /** The models of a pipeline, in the order that it lists them. Absent for anything else. */
   readonly components?: readonly Component[];
   readonly shards?: ShardSet;
+  /** What lies in its folder; only where it was asked for. */
+  readonly beside?: Beside;
   readonly findings: readonly Finding[];
   /** Reading stopped here; what stands above was read before. */
   readonly error?: CheckpointError;

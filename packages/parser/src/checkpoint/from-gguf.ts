@@ -2,11 +2,10 @@
  * GGUF files -> `Checkpoint`: the parts of a split set are joined, and compared with what they say of each other.
  */
 import type { CheckpointError, Finding } from "../errors.ts";
-import { addFinding, findingList, listedFindings } from "../findings.ts";
 import type { GgufFile } from "../gguf/read.ts";
 import { splitKeys } from "../gguf/shards.ts";
 import type { ByteSource } from "../source/byte-source.ts";
-import { quoted } from "../words.ts";
+import { checkQuantizationVersion, checkSet } from "./check-gguf-set.ts";
 import type { Checkpoint, MetadataEntry, Part, Tensor } from "./checkpoint.ts";
 import { dataReader, noData } from "./read-data.ts";
 
@@ -47,6 +46,7 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
   const declared = splitKeys(first);
   const isSet = files.length > 1 || missing.length > 0;
   if (isSet) findings.push(...checkSet(set, tensors));
+  if (!error) findings.push(...checkQuantizationVersion(first, tensors));
   const parts: readonly Part[] = files.map((file) => ({
     name: file.name,
     sizeBytes: file.sizeBytes,
@@ -72,57 +72,4 @@ export function checkpointFromGguf(set: GgufSet): Checkpoint {
     readData: set.open ? dataReader(parts, set.open) : noData,
     close: set.close ?? (async () => {}),
   };
-}
-
-/** The parts against each other: numbers, counts, tensors that stand twice, tensors that are missing. */
-function checkSet(set: GgufSet, tensors: readonly Tensor[]): readonly Finding[] {
-  const findings = findingList();
-  const { files, missing = [], declaredParts = files.length + missing.length } = set;
-  for (const name of missing) {
-    addFinding(findings, {
-      rule: "gguf/missing-part",
-      severity: "error",
-      message: `part ${name} is missing; ${files.length} of ${declaredParts} parts are here`,
-      why: "llama.cpp needs every part, and the counts below lack what it holds",
-      fix: `download ${name} beside the others`,
-      part: name,
-    });
-  }
-  const byName = new Map<string, number>();
-  for (const { name, part } of tensors) {
-    const before = byName.get(name);
-    if (before !== undefined && before !== part) {
-      addFinding(findings, {
-        rule: "gguf/duplicate-tensor",
-        severity: "error",
-        message: `tensor ${quoted(name)} stands in ${files[before]?.name} and in ${files[part]?.name}`,
-        why: "llama.cpp refuses the set",
-        tensor: name,
-        part: files[part]?.name ?? "",
-      });
-    }
-    byName.set(name, part);
-  }
-  for (const file of files) {
-    const { count } = splitKeys(file);
-    if (count !== undefined && count !== declaredParts) {
-      addFinding(findings, {
-        rule: "gguf/split-count",
-        severity: "error",
-        message: `${file.name} says split.count = ${count}, but the set has ${declaredParts} parts`,
-        part: file.name,
-      });
-    }
-  }
-  const declared = splitKeys(files[0] as GgufFile).tensors;
-  // Parts that are missing or unreadable explain a difference, and are findings of their own.
-  if (declared !== undefined && declared !== tensors.length && files.length === declaredParts) {
-    addFinding(findings, {
-      rule: "gguf/split-tensors",
-      severity: "error",
-      message: `split.tensors.count is ${declared}, but the parts hold ${tensors.length} tensors`,
-      why: "llama.cpp refuses the set",
-    });
-  }
-  return listedFindings(findings);
 }

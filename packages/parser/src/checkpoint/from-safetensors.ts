@@ -4,9 +4,11 @@
  */
 import type { CheckpointError, Finding } from "../errors.ts";
 import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
+import { found, report } from "../rules/rules.ts";
 import type { SafetensorsFile, SafetensorsIndex, SafetensorsTensor } from "../safetensors/types.ts";
 import type { ByteSource } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
+import { compareWithIndex, heldBy } from "./check-index.ts";
 import type { Checkpoint, MetadataEntry, ModelConfig, Part, Tensor } from "./checkpoint.ts";
 import { dataReader, noData } from "./read-data.ts";
 
@@ -51,20 +53,18 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
   );
 
   const alone = files.length === 1 && !index && missing.length === 0 && (input.declaredParts ?? 1) === 1;
-  if (!alone) {
-    for (const file of files) if (file.error) addFinding(findings, unreadableShard(file.name, file.error));
+  const broken = alone ? [] : files.filter((file) => file.error);
+  const held = index && heldBy(index, [...missing, ...broken.map((file) => file.name)]);
+  for (const { name, error } of broken) {
+    if (error) addFinding(findings, unreadableShard(name, error, held?.get(name)));
   }
   for (const name of missing) {
-    addFinding(findings, {
-      rule: "safetensors/missing-shard",
-      severity: "error",
-      message: `the file ${quoted(name)} of the set is not there`,
-      why: "its tensors are missing from every count below",
-      fix: "fetch it",
-      part: name,
-    });
+    const holds = held?.get(name);
+    const message = `the file ${quoted(name)} of the set is not there${holds === undefined ? "" : `: ${holds}`}`;
+    report(findings, "safetensors/missing-shard", { message, part: name });
   }
   if (index) compareWithIndex(index, input, holders, findings);
+  checkFormats(files, findings);
 
   const error = input.error ?? (alone ? files[0]?.error : undefined);
   const declaredParts = input.declaredParts ?? index?.shards.length ?? files.length + missing.length;
@@ -93,6 +93,25 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
   };
 }
 
+/** What writers put into `__metadata__.format`; transformers loads the first four (modeling_utils.py, load_state_dict). */
+const FORMATS: ReadonlySet<string> = new Set(["pt", "tf", "flax", "mlx", "np", "numpy", "paddle"]);
+
+/** One finding for the whole set: every file of it is written alike. */
+function checkFormats(files: readonly SafetensorsFile[], findings: FindingList): void {
+  let first: { readonly name: string; readonly value: string } | undefined;
+  let count = 0;
+  for (const { name, metadata } of files) {
+    const value = metadata.find(({ key }) => key === "format")?.value;
+    if (value === undefined || FORMATS.has(value)) continue;
+    first ??= { name, value };
+    count++;
+  }
+  if (!first) return;
+  const others = count > 1 ? ` in ${grouped(count)} of ${grouped(files.length)} files` : "";
+  const message = `__metadata__.format is ${quoted(first.value)}${others}`;
+  report(findings, "safetensors/metadata-format", { message, part: first.name });
+}
+
 /** @param holders filled with the first file of each name */
 function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, number>, findings: FindingList): Tensor[] {
   const tensors: Tensor[] = [];
@@ -110,94 +129,20 @@ function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, num
   return tensors;
 }
 
-/** The finding for a shard that can't be read, or only in part. */
-export function unreadableShard(part: string, error: CheckpointError): Finding {
-  return {
-    rule: "safetensors/unreadable-shard",
-    severity: "error",
-    message: error.message,
-    why: "tensors of this file are missing from every count below",
+/** The finding for a shard that can't be read, or only in part. `holds`: what the index says that it holds. */
+export function unreadableShard(part: string, error: CheckpointError, holds?: string): Finding {
+  return found("safetensors/unreadable-shard", {
+    message: holds === undefined ? error.message : `${error.message}; ${holds}`,
     part,
     ...(error.offset !== undefined && { offset: error.offset }),
-  };
+  });
 }
 
 function reportTwice(list: FindingList, tensor: SafetensorsTensor, file: SafetensorsFile, holder: string): void {
-  addFinding(list, {
-    rule: "safetensors/tensor-in-two-shards",
-    severity: "warning",
+  report(list, "safetensors/tensor-in-two-shards", {
     message: `tensor ${quoted(tensor.name)} stands in ${quoted(holder)} and in ${quoted(file.name)}; it is counted once, from the first`,
-    why: "loaders differ in which of them they take",
     part: file.name,
     tensor: tensor.name,
     offset: tensor.headerOffset,
   });
-}
-
-function compareWithIndex(
-  index: SafetensorsIndex,
-  { files, missing = [] }: SafetensorsParts,
-  holders: ReadonlyMap<string, number>,
-  findings: FindingList,
-): void {
-  const read = new Map(files.filter((file) => !file.error).map((file) => [file.name, file]));
-  const named = new Set(index.shards);
-  const part = index.name;
-  for (const [tensor, shard] of index.weightMap) {
-    const holder = holders.get(tensor);
-    if (holder === undefined) {
-      // Of a shard that couldn't be read whole, what it holds isn't known.
-      if (!read.has(shard)) continue;
-      addFinding(findings, {
-        rule: "safetensors/not-in-shards",
-        severity: "error",
-        message: `the index places tensor ${quoted(tensor)} in ${quoted(shard)}, which doesn't hold it; nor does another file`,
-        why: "loaders fail on it, or leave the tensor at random values",
-        part,
-        tensor,
-      });
-    } else if (files[holder]?.name !== shard && !(read.has(shard) && holds(read.get(shard), tensor))) {
-      addFinding(findings, {
-        rule: "safetensors/wrong-shard",
-        severity: "error",
-        message: `the index places tensor ${quoted(tensor)} in ${quoted(shard)}, but it stands in ${quoted(files[holder]?.name ?? "")}`,
-        why: "loaders look for it where the index says",
-        part,
-        tensor,
-      });
-    }
-  }
-  for (const [tensor, holder] of holders) {
-    if (index.weightMap.has(tensor)) continue;
-    addFinding(findings, {
-      rule: "safetensors/not-in-index",
-      severity: "warning",
-      message: `tensor ${quoted(tensor)} of ${quoted(files[holder]?.name ?? "")} is not in the index`,
-      why: "loaders that follow the index don't load it, others do",
-      part: files[holder]?.name ?? part,
-      tensor,
-    });
-  }
-  // Shards with a name that may not be opened are in the map only.
-  const openable = new Set(index.weightMap.values()).size === index.shards.length;
-  const whole = openable && missing.length === 0 && index.shards.every((shard) => read.has(shard));
-  if (index.totalSize === undefined || !whole) return;
-  let total = 0;
-  for (const file of files) {
-    if (named.has(file.name)) for (const tensor of file.tensors) total += tensor.sizeBytes;
-  }
-  if (total !== index.totalSize) {
-    addFinding(findings, {
-      rule: "safetensors/total-size",
-      severity: "warning",
-      message: `the index says total_size ${grouped(index.totalSize)}, the tensors of its files take ${grouped(total)} bytes`,
-      why: "tools that trust the index estimate memory wrongly",
-      part,
-    });
-  }
-}
-
-/** Only asked for a tensor that stands in two shards, which is rare. */
-function holds(file: SafetensorsFile | undefined, tensor: string): boolean {
-  return file?.tensors.some(({ name }) => name === tensor) ?? false;
 }

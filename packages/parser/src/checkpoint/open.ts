@@ -4,23 +4,30 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 
-import { CheckpointError, type Finding } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import { parseSplitName } from "../gguf/shards.ts";
+import { found } from "../rules/rules.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
 import { cannotOpen, localFolder } from "../source/file.ts";
 import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { readBeside } from "./read-beside.ts";
 import { readGgufSet } from "./read-gguf-set.ts";
 import { PIPELINE_INDEX, readPipeline } from "./read-pipeline.ts";
 import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-set.ts";
+
+export interface OpenOptions extends ReadOptions {
+  /** Look at what lies with the weights, too: `Checkpoint.beside`. */
+  readonly beside?: boolean;
+}
 
 /**
  * Opens a local checkpoint: a file, any part of a set, an index, or the folder that holds one. A diffusers folder is one
  * checkpoint; a file inside it is that file alone.
  * @throws {CheckpointError} `not-found`, `bad-magic`, or what the reader says
  */
-export async function openCheckpoint(path: string, options: ReadOptions = {}): Promise<Checkpoint> {
+export async function openCheckpoint(path: string, options: OpenOptions = {}): Promise<Checkpoint> {
   const stats = await stat(path).catch((cause: unknown) => {
     if (!REMOTE.test(path)) throw cannotOpen(path, cause);
     const message = `${path} is not a local path; only local files and folders can be opened`;
@@ -30,7 +37,8 @@ export async function openCheckpoint(path: string, options: ReadOptions = {}): P
   if (stats.isDirectory()) {
     return { ...(await openFileSet(localFolder(path), options)), label: basename(absolute) };
   }
-  const checkpoint = await readFrom(localFolder(dirname(path)), basename(absolute), options);
+  const files = localFolder(dirname(path));
+  const checkpoint = await withBeside(await readFrom(files, basename(absolute), options), files, false, options);
   return checkpoint.components || GENERIC_NAME.test(checkpoint.label)
     ? { ...checkpoint, label: basename(dirname(absolute)) }
     : checkpoint;
@@ -56,7 +64,27 @@ const GENERIC_NAME =
  * Opens the checkpoint that a file set holds, when it is clear which one is meant: safetensors before GGUF, as the second
  * is made from the first. What else lies there is named in a note.
  */
-export async function openFileSet(files: FileSet, options: ReadOptions = {}): Promise<Checkpoint> {
+export async function openFileSet(files: FileSet, options: OpenOptions = {}): Promise<Checkpoint> {
+  return withBeside(await readFolder(files, options), files, true, options);
+}
+
+/** @param folder all of the set was asked for, not a file in it */
+async function withBeside(
+  checkpoint: Checkpoint,
+  files: FileSet,
+  folder: boolean,
+  { beside, ...options }: OpenOptions,
+): Promise<Checkpoint> {
+  if (!beside) return checkpoint;
+  try {
+    return { ...checkpoint, beside: await readBeside(files, checkpoint, folder || !!checkpoint.components, options) };
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+async function readFolder(files: FileSet, options: ReadOptions): Promise<Checkpoint> {
   const names = (await files.list()).map((file) => file.name);
   if (names.includes(PIPELINE_INDEX) && files.folder) {
     return withOthers(await readPipelineOr(files, names, options), names);
@@ -84,13 +112,8 @@ async function readPipelineOr(files: FileSet, names: readonly string[], options:
     const entry = chooseEntry(files, names);
     if (entry === undefined) throw error;
     const checkpoint = await readFrom(files, entry, options);
-    const finding: Finding = {
-      rule: "diffusers/unreadable",
-      severity: "warning",
-      message: error.message,
-      why: `${entry} is shown in place of the pipeline`,
-      part: PIPELINE_INDEX,
-    };
+    const why = `${entry} is shown in place of the pipeline`;
+    const finding = found("diffusers/unreadable", { message: error.message, why, part: PIPELINE_INDEX });
     return { ...checkpoint, findings: [...checkpoint.findings, finding] };
   }
 }
@@ -104,13 +127,8 @@ function withOthers(checkpoint: Checkpoint, names: readonly string[]): Checkpoin
   ]);
   const others = names.filter((name) => /\.(?:gguf|safetensors)$/.test(name) && !opened.has(name));
   if (others.length === 0) return checkpoint;
-  const note: Finding = {
-    rule: "source/other-checkpoints",
-    severity: "note",
-    message: `the folder holds ${grouped(others.length)} more: ${listed(others)}`,
-    fix: "name one of them to see it",
-  };
-  return { ...checkpoint, findings: [...checkpoint.findings, note] };
+  const message = `the folder holds ${grouped(others.length)} more: ${listed(others)}`;
+  return { ...checkpoint, findings: [...checkpoint.findings, found("source/other-checkpoints", { message })] };
 }
 
 /** The one model among the GGUF files; a projector beside it (mmproj) is not the model. */

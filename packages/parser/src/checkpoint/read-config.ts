@@ -3,9 +3,10 @@
  * finding; the weights are shown without it.
  */
 import { CheckpointError, type Finding } from "../errors.ts";
+import { found } from "../rules/rules.ts";
 import { MAX_CONFIG_BYTES } from "../safetensors/limits.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
-import { grouped } from "../words.ts";
+import { grouped, oneLine } from "../words.ts";
 import type { JsonObject, ModelConfig } from "./checkpoint.ts";
 
 export interface ConfigRead {
@@ -23,13 +24,10 @@ export async function readConfig(
   if (!present.includes(name)) return { findings: [] };
   const fault = (message: string): ConfigRead => ({
     findings: [
-      {
-        rule: "safetensors/bad-config",
-        severity: "warning",
+      found("safetensors/bad-config", {
         message,
-        why: "nothing is known of the model but its tensors",
         part: name,
-      },
+      }),
     ],
   });
   try {
@@ -50,7 +48,7 @@ export async function readConfig(
       await source.close();
     }
   } catch (error) {
-    if (error instanceof SyntaxError) return fault(`${name} is not JSON: ${error.message}`);
+    if (error instanceof SyntaxError) return fault(`${name} is not JSON: ${oneLine(error.message)}`);
     if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
     return error.code === "not-found" ? { findings: [] } : fault(error.message);
   }

@@ -6,8 +6,10 @@ import pLimit from "p-limit";
 import { CheckpointError, type Finding } from "../errors.ts";
 import { type GgufFile, readGguf } from "../gguf/read.ts";
 import { parseSplitName, splitFileName, splitKeys } from "../gguf/shards.ts";
+import { found } from "../rules/rules.ts";
 import type { ByteSource, FileSet, ReadOptions } from "../source/byte-source.ts";
-import { grouped } from "../words.ts";
+import { grouped, quoted } from "../words.ts";
+import { checkPart } from "./check-gguf-set.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromGguf } from "./from-gguf.ts";
 
@@ -45,22 +47,22 @@ export async function readGgufSet(
   }
   const name = parseSplitName(entry);
   const keys = splitKeys(file);
-  const findings: Finding[] = [];
+  const findings: Finding[] = wrongEnding(entry);
   // Data are read from a source of their own: this one is closed when the checkpoint is.
   const alone = { open: () => files.open(entry), close: () => source.close() };
   if (!name) {
     if ((keys.count ?? 1) > 1) findings.push(lonePart(entry, keys.count as number, keys.no));
+    findings.push(...checkPart(file, undefined, 1));
     return checkpointFromGguf({ label: entry, files: [file], findings, ...alone });
   }
 
   const { prefix, count } = name;
   if (count > MAX_PARTS) {
-    const finding: Finding = {
-      rule: "gguf/split-name",
+    const finding = found("gguf/split-name", {
       severity: "warning",
       message: `its name claims ${grouped(count)} parts; more than ${grouped(MAX_PARTS)} are not looked for, and the file is shown alone`,
       part: entry,
-    };
+    });
     return checkpointFromGguf({ label: entry, files: [file], findings: [finding], ...alone });
   }
   const listed = await files.list().catch(async (error: unknown) => {
@@ -89,17 +91,7 @@ export async function readGgufSet(
     throw error;
   });
   for (const [i, part] of opened.entries()) {
-    const { no } = part ? splitKeys(part.file) : {};
-    if (part && no !== undefined && no !== i) {
-      findings.push({
-        rule: "gguf/split-number",
-        severity: "error",
-        message: `${part.file.name} says split.no = ${no}; its name makes it ${i}`,
-        why: "llama.cpp refuses the set",
-        fix: "the parts were renamed; restore their names",
-        part: part.file.name,
-      });
-    }
+    if (part) findings.push(...checkPart(part.file, i, count));
   }
   const parts = opened.filter((part) => part !== undefined);
   // Only arrays that aren't decoded yet read from their file later: every other one is closed now.
@@ -139,26 +131,28 @@ async function openPart(
   } catch (error) {
     await source?.close();
     if (!(error instanceof CheckpointError)) throw error;
-    findings.push({
-      rule: "gguf/unreadable-part",
-      severity: "error",
-      message: `part ${index + 1} can't be read: ${error.message}`,
-      why: "the counts below lack what it holds",
-      fix: `download ${name} again`,
-      part: name,
-      ...(error.offset !== undefined && { offset: error.offset }),
-    });
+    findings.push(
+      found("gguf/unreadable-part", {
+        message: `part ${index + 1} can't be read: ${error.message}`,
+        fix: `download ${name} again`,
+        part: name,
+        ...(error.offset !== undefined && { offset: error.offset }),
+      }),
+    );
     return undefined;
   }
 }
 
+/** A file that was opened by its first bytes, under another name than its kind has. */
+function wrongEnding(entry: string): Finding[] {
+  if (!entry.endsWith(".safetensors")) return [];
+  const message = `${quoted(entry)} is a GGUF file by its first bytes`;
+  return [found("source/wrong-ending", { message, fix: "rename it to *.gguf", part: entry })];
+}
+
 function lonePart(entry: string, count: number, no: number | undefined): Finding {
-  return {
-    rule: "gguf/split-name",
-    severity: "warning",
+  return found("gguf/split-name", {
     message: `this file is part ${no === undefined ? "?" : no + 1} of ${count}, but its name is not of the form <prefix>-00001-of-${String(count).padStart(5, "0")}.gguf`,
-    why: "the other parts can't be found, and llama.cpp refuses such a name",
-    fix: "give the parts their names back",
     part: entry,
-  };
+  });
 }

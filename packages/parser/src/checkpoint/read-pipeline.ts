@@ -8,6 +8,7 @@
 import pLimit from "p-limit";
 
 import { CheckpointError, type Finding } from "../errors.ts";
+import { found } from "../rules/rules.ts";
 import { checkChildName, type FileSet, type ReadOptions } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
 import type { Checkpoint, Component, JsonValue, MetadataEntry, ModelConfig, Part, Tensor } from "./checkpoint.ts";
@@ -83,24 +84,22 @@ function listedComponents({ json }: ModelConfig): { listed: readonly Listed[]; f
       return true;
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      findings.push({
-        rule: "diffusers/component-name",
-        severity: "error",
-        message: `${error.message}; the component is not opened`,
-        why: "a name that leads out of the folder is an attack or a mistake",
-        part: PIPELINE_INDEX,
-      });
+      findings.push(
+        found("diffusers/component-name", {
+          message: `${error.message}; the component is not opened`,
+          part: PIPELINE_INDEX,
+        }),
+      );
       return false;
     }
   });
   if (safe.length > MAX_COMPONENTS) {
-    findings.push({
-      rule: "diffusers/too-many-components",
-      severity: "error",
-      message: `${PIPELINE_INDEX} lists ${grouped(safe.length)} components; the first ${MAX_COMPONENTS} are opened`,
-      why: "no pipeline has nearly as many",
-      part: PIPELINE_INDEX,
-    });
+    findings.push(
+      found("diffusers/too-many-components", {
+        message: `${PIPELINE_INDEX} lists ${grouped(safe.length)} components; the first ${MAX_COMPONENTS} are opened`,
+        part: PIPELINE_INDEX,
+      }),
+    );
   }
   // As many bad names as there are components would flood the list.
   return { listed: safe.slice(0, MAX_COMPONENTS), findings: findings.slice(0, MAX_COMPONENTS) };
@@ -131,15 +130,12 @@ async function readComponent(files: FileSet, listed: Listed, options: ReadOption
       listed,
       error,
       findings: [
-        {
-          rule: "diffusers/unreadable-component",
-          severity: "error",
-          message: `the component ${quoted(name)} (${className}) can't be read: ${error.message}`,
-          why: "its tensors are missing from every count below",
+        found("diffusers/unreadable-component", {
+          message: `the component ${quoted(name)} (${quoted(className).slice(1, -1)}) can't be read: ${error.message}`,
           fix: `fetch the folder ${name} again`,
           part: error.file && error.file !== name ? `${name}/${error.file}` : name,
           ...(error.offset !== undefined && { offset: error.offset }),
-        },
+        }),
       ],
     };
   }
@@ -158,27 +154,21 @@ async function withoutWeights(
   if (other === undefined && !config) return [];
   const what = other === undefined ? "no weights" : `${quoted(other)} and no safetensors file`;
   return [
-    {
-      rule: "diffusers/no-weights",
-      severity: "error",
-      message: `the component ${quoted(name)} (${className}) has ${what}`,
-      why: "its tensors are missing from every count below",
-      fix: "fetch the safetensors version of the pipeline",
+    found("diffusers/no-weights", {
+      message: `the component ${quoted(name)} (${quoted(className).slice(1, -1)}) has ${what}`,
       part: name,
-    },
+    }),
   ];
 }
 
 function variantNote(name: string, { variant, others }: { variant: string; others: readonly string[] }): Finding {
   const named = others.map((other) => (other === "" ? "plain" : other));
   const shown = `${named.slice(0, 4).join(", ")}${named.length > 4 ? ", ..." : ""}`;
-  return {
-    rule: "diffusers/other-variants",
-    severity: "note",
+  return found("diffusers/other-variants", {
     message: `${name} is there in ${grouped(others.length)} more ${others.length === 1 ? "variant" : "variants"}: ${shown}; ${variant === "" ? "the plain one" : variant} is shown`,
     fix: `name a file of the folder ${name} to see it`,
     part: name,
-  };
+  });
 }
 
 function joinComponents(
@@ -247,14 +237,12 @@ function joinComponents(
 /** What is wrong inside a component; that its reading stopped is one thing more. */
 function componentFindings({ findings, error, parts }: Checkpoint): readonly Finding[] {
   if (!error) return findings;
-  const stopped: Finding = {
-    rule: "diffusers/unreadable-component",
-    severity: "error",
+  const stopped = found("diffusers/unreadable-component", {
     message: error.message,
-    why: "tensors of this file are missing from every count below",
+    why: "tensors of this file are missing from every count here",
     ...(parts[0] && { part: parts[0].name }),
     ...(error.offset !== undefined && { offset: error.offset }),
-  };
+  });
   return [...findings, stopped];
 }
 

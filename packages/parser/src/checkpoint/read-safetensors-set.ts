@@ -4,18 +4,19 @@
  */
 import pLimit from "p-limit";
 import { CheckpointError, type Finding } from "../errors.ts";
+import { found } from "../rules/rules.ts";
 import { INDEX_NAME, indexTooLarge, naturalOrder, parseIndexJson } from "../safetensors/index-json.ts";
 import { MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
 import { readSafetensors } from "../safetensors/read.ts";
 import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
+import { compareNames, heldBy, SHARD_NAME } from "./check-index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromSafetensors, unreadableShard } from "./from-safetensors.ts";
 import { readConfig } from "./read-config.ts";
 
-/** `model-00001-of-00003.safetensors`, and `model_00002-of-00072.safetensors` as BLOOM has it. */
-const SHARD_NAME = /^(.*[_-])(\d{5,6})-of-(\d{5,6})(\.safetensors)$/;
+export { SHARD_NAME } from "./check-index.ts";
 
 /** Repos have about a dozen JSON files; a folder of data may have millions. */
 const MAX_SIDECARS = 1000;
@@ -57,6 +58,8 @@ export async function readSafetensorsSet(
     const what = nothingThere(plan.missing.length + missing.length, alone);
     throw new CheckpointError("not-found", `nothing to read: ${what}`, { file: entry });
   }
+  const failedNames = failed.map(({ name }) => name);
+  const held = plan.index && heldBy(plan.index, failedNames);
   return checkpointFromSafetensors({
     label: plan.label,
     files: read,
@@ -69,11 +72,20 @@ export async function readSafetensorsSet(
     open: (name) => files.open(name),
     extraFindings: [
       ...plan.findings,
-      ...failed.map(({ name, error }) => unreadableShard(name, error)),
+      ...(plan.index ? compareNames(plan.index, present) : []),
+      ...wrongEnding(entry),
+      ...failed.map(({ name, error }) => unreadableShard(name, error, held?.get(name))),
       ...config.findings,
       ...adapter.findings,
     ],
   });
+}
+
+/** A file that was opened by its first bytes, under another name than its kind has. */
+function wrongEnding(entry: string): Finding[] {
+  if (!entry.endsWith(".gguf")) return [];
+  const message = `${quoted(entry)} is a safetensors file by its first bytes`;
+  return [found("source/wrong-ending", { message, fix: "rename it to *.safetensors", part: entry })];
 }
 
 function nothingThere(absent: number, alone: boolean): string {
@@ -132,8 +144,7 @@ async function planFor(files: FileSet, entry: string, present: readonly string[]
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       const severity = shard ? "error" : "warning";
-      const why = "the set is opened without it";
-      findings.push({ rule: "safetensors/bad-index", severity, message: error.message, why, part: name });
+      findings.push(found("safetensors/bad-index", { severity, message: error.message, part: name }));
     }
   }
   if (!shard) return { label: entry, names: [entry], missing: [], findings };
@@ -168,12 +179,11 @@ function planFromNames(
   const first = entry === nameOf(0) || here.has(nameOf(0)) ? 0 : 1;
   if (count > MAX_SHARDS || Number(number) < first || Number(number) > first + count - 1) {
     const message = `${quoted(entry)} calls itself part ${number} of ${total}; the file is shown alone`;
-    const why = `a set has 1 to ${grouped(MAX_SHARDS)} files, and no number above their count`;
     return {
       label: entry,
       names: [entry],
       missing: [],
-      findings: [...findings, { rule: "safetensors/shard-number", severity: "warning", message, why, part: entry }],
+      findings: [...findings, found("safetensors/shard-number", { message, part: entry })],
     };
   }
   const names = Array.from({ length: count }, (_, i) => nameOf(first + i));

@@ -40,12 +40,21 @@ export interface ArrayWalk {
   /** Absolute offsets of string 0, STRING_MARK_EVERY, 2 * STRING_MARK_EVERY … (arrays of strings only). */
   readonly marks: number[];
   readonly frames: { readonly type: ValueType; remaining: number }[];
+  /** Bytes and index of the longest string (arrays of strings only). */
+  readonly longest: { bytes: number; index: number };
 }
 
 /** Reads an array's element type and length, checks them against the bytes that are left, and starts a walk. */
 export function beginArray(cursor: Cursor, what: string): ArrayWalk {
   const { type, length } = readArrayHead(cursor, what);
-  return { elementType: type, length, start: tell(cursor), marks: [], frames: [{ type, remaining: length }] };
+  return {
+    elementType: type,
+    length,
+    start: tell(cursor),
+    marks: [],
+    frames: [{ type, remaining: length }],
+    longest: { bytes: 0, index: 0 },
+  };
 }
 
 function readArrayHead(cursor: Cursor, what: string): { type: ValueType; length: number } {
@@ -105,6 +114,7 @@ function walkStrings(cursor: Cursor, walk: ArrayWalk, frame: { remaining: number
   const fileEnd = fileSize - start;
   let { pos } = cursor;
   let { remaining } = frame;
+  let { bytes: longest } = walk.longest;
   while (remaining > 0 && pos <= windowEnd) {
     if (top && (walk.length - remaining) % STRING_MARK_EVERY === 0) walk.marks.push(start + pos);
     let length = view.getUint32(littleEndian || narrow ? pos : pos + 4, littleEndian);
@@ -114,14 +124,23 @@ function walkStrings(cursor: Cursor, walk: ArrayWalk, frame: { remaining: number
     }
     const next = pos + lengthBytes + length;
     if (next > fileEnd) break; // the checked path below words the error
+    if (length > longest) {
+      longest = length;
+      walk.longest.index = walk.length - remaining;
+    }
     pos = next;
     remaining--;
   }
   cursor.pos = pos;
   frame.remaining = remaining;
+  walk.longest.bytes = longest;
   if (remaining > 0) {
     const index = grouped(walk.length - remaining);
     const length = readLength(cursor, top ? `string ${index} of ${what}` : `a string of ${what}`);
+    if (length > longest) {
+      walk.longest.bytes = length;
+      walk.longest.index = walk.length - remaining;
+    }
     cursor.pos += length;
     frame.remaining--;
   }

@@ -6,9 +6,11 @@
  */
 import type { LazyArray, MetadataScalar } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
-import { addFinding, type FindingList } from "../findings.ts";
+import type { FindingList } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import type { ByteSource } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
+import { checkTokens } from "./header-rules.ts";
 import { type ArrayWalk, beginArray, decodedArray, decodeElements, lazyArray, walkArray } from "./lazy-array.ts";
 import {
   EAGER_ARRAY_BYTES,
@@ -96,9 +98,7 @@ export function readEntry(cursor: Cursor, progress: MetadataProgress): void {
     type.name === "string" ? readText(cursor, progress, key) : readScalar(cursor, type.name, type.bytes, key);
   noteKey(progress, key, keyBytes, valid, headerOffset);
   if (type.name === "bool" && (cursor.bytes[cursor.pos - 1] as number) > 1) {
-    addFinding(findings, {
-      rule: "gguf/bool-value",
-      severity: "note",
+    report(findings, "gguf/bool-value", {
       message: `${quoted(key)} is a bool of value ${cursor.bytes[cursor.pos - 1]}; the format knows 0 and 1, and readers take it as true`,
       offset: headerOffset,
     });
@@ -120,8 +120,7 @@ function readText(cursor: Cursor, progress: MetadataProgress, key: string): stri
   cursor.pos += length;
   if (inline < length) {
     const refused = length > REFERENCE_MAX_STRING_BYTES;
-    addFinding(progress.findings, {
-      rule: "gguf/long-string",
+    report(progress.findings, "gguf/long-string", {
       severity: refused ? "error" : "warning",
       message:
         `${quoted(key)} is ${grouped(length)} bytes long; only the first ${grouped(inline)} are shown` +
@@ -129,9 +128,7 @@ function readText(cursor: Cursor, progress: MetadataProgress, key: string): stri
       offset,
     });
   } else if (!valid) {
-    addFinding(progress.findings, {
-      rule: "gguf/invalid-utf8",
-      severity: "warning",
+    report(progress.findings, "gguf/invalid-utf8", {
       message: `${quoted(key)} holds bytes that are not UTF-8; they are shown as U+FFFD`,
       offset,
     });
@@ -153,20 +150,16 @@ export function finishArray(cursor: Cursor, progress: MetadataProgress): void {
     values = decodeElements(cursor, walk.elementType, walk.length);
     cursor.pos = back;
   }
+  if (walk.elementType.name === "string") checkTokens(key, walk.longest, headerOffset, progress.findings);
   if (walk.length > REFERENCE_MAX_ARRAY_LENGTH) {
-    addFinding(progress.findings, {
-      rule: "gguf/long-array",
-      severity: "error",
+    report(progress.findings, "gguf/long-array", {
       message: `${quoted(key)} has ${grouped(walk.length)} elements; llama.cpp refuses more than ${grouped(REFERENCE_MAX_ARRAY_LENGTH)}`,
       offset: headerOffset,
     });
   }
   if (walk.elementType.name === "array") {
-    addFinding(progress.findings, {
-      rule: "gguf/nested-array",
-      severity: "error",
+    report(progress.findings, "gguf/nested-array", {
       message: `${quoted(key)} is an array of arrays`,
-      why: "the specification allows it, but llama.cpp refuses the file",
       offset: headerOffset,
     });
   }
@@ -177,37 +170,26 @@ export function finishArray(cursor: Cursor, progress: MetadataProgress): void {
 function noteKey(progress: MetadataProgress, key: string, keyBytes: number, valid: boolean, offset: number): void {
   const { findings, keys } = progress;
   if (keyBytes === 0) {
-    addFinding(findings, {
-      rule: "gguf/empty-key",
-      severity: "error",
+    report(findings, "gguf/empty-key", {
       message: `metadata entry ${progress.metadata.length} has an empty key`,
-      why: "llama.cpp refuses the file",
       offset,
     });
   }
   if (keys.has(key)) {
-    addFinding(findings, {
-      rule: "gguf/duplicate-key",
-      severity: "error",
+    report(findings, "gguf/duplicate-key", {
       message: `metadata ${quoted(key)} stands twice`,
-      why: "llama.cpp refuses the file; other readers take one of the two",
-      fix: "write the file again with each key once",
       offset,
     });
   }
   keys.add(key);
   if (keyBytes > SPEC_MAX_KEY_BYTES) {
-    addFinding(findings, {
-      rule: "gguf/long-key",
-      severity: "warning",
+    report(findings, "gguf/long-key", {
       message: `a metadata key of ${grouped(keyBytes)} bytes; the format allows ${grouped(SPEC_MAX_KEY_BYTES)}`,
       offset,
     });
   }
   if (!valid) {
-    addFinding(findings, {
-      rule: "gguf/invalid-utf8",
-      severity: "warning",
+    report(findings, "gguf/invalid-utf8", {
       message: `metadata key ${quoted(key)} holds bytes that are not UTF-8`,
       offset,
     });
@@ -227,9 +209,7 @@ function setAlignment(progress: MetadataProgress, { type, value, headerOffset }:
   if (fits) {
     progress.alignment = value;
     if (value % 8 !== 0) {
-      addFinding(progress.findings, {
-        rule: "gguf/alignment-below-8",
-        severity: "note",
+      report(progress.findings, "gguf/alignment-below-8", {
         message: `general.alignment is ${value}; the specification asks for a multiple of 8, though llama.cpp loads it`,
         offset: headerOffset,
       });
@@ -237,11 +217,8 @@ function setAlignment(progress: MetadataProgress, { type, value, headerOffset }:
     return;
   }
   const shown = typeof value === "object" ? "an array" : String(value);
-  addFinding(progress.findings, {
-    rule: "gguf/alignment",
-    severity: "error",
+  report(progress.findings, "gguf/alignment", {
     message: `general.alignment is ${shown} (${type}); it must be a u32 and a power of two. Read on with ${DEFAULT_ALIGNMENT}`,
-    why: "llama.cpp refuses the file",
     offset: headerOffset,
   });
 }

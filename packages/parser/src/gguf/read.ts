@@ -10,10 +10,14 @@
  */
 import type { Tensor } from "../checkpoint/checkpoint.ts";
 import { CheckpointError, type Finding } from "../errors.ts";
-import { addFinding, findingList, listedFindings } from "../findings.ts";
+import { findingList, listedFindings } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
+import { withExtent } from "./cut-header.ts";
+import { checkDataEnd, placeTensors } from "./data-end.ts";
+import { checkKeys } from "./header-rules.ts";
 import { FIRST_WINDOW_BYTES, MAX_HEADER_BYTES, MAX_METADATA_ENTRIES, MAX_TENSORS, WINDOW_BYTES } from "./limits.ts";
 import {
   DEFAULT_ALIGNMENT,
@@ -22,6 +26,7 @@ import {
   type MetadataProgress,
   readEntry,
 } from "./metadata.ts";
+import { splitKeys } from "./shards.ts";
 import { readTensorInfo, type TensorLayout } from "./tensor-info.ts";
 import { type Cursor, formatU64, need, newCursor, readSize, Starved, setWindow, tell } from "./values.ts";
 
@@ -89,14 +94,20 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
   };
   setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
 
-  const error = await parseWindows(cursor, progress, options);
+  const stopped = await parseWindows(cursor, progress, options);
   options.signal?.throwIfAborted();
+  const error = stopped && withExtent(stopped, cursor, progress);
   const { layout, metadata, alignment } = progress;
   if (error && metadata.length === 0 && layout.tensors.length === 0) throw error;
 
   const headerBytes = tell(cursor);
   const dataOffset = Math.ceil(headerBytes / alignment) * alignment;
-  const tensors = finishLayout(layout, source.sizeBytes, dataOffset, error);
+  placeTensors(layout, source.sizeBytes, dataOffset);
+  checkKeys(metadata, findings);
+  if (!error) {
+    const { count: splitCount } = splitKeys({ metadata });
+    await checkDataEnd({ source, layout, alignment, dataOffset, splitCount }, findings, options);
+  }
   return {
     format: "gguf",
     name: source.name,
@@ -107,7 +118,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     headerBytes,
     dataOffset,
     metadata,
-    tensors,
+    tensors: layout.tensors,
     findings: listedFindings(findings),
     ...(error && { error }),
   };
@@ -165,7 +176,7 @@ function advance(cursor: Cursor, progress: Progress): void {
     }
   }
   const { layout, tensorCount } = progress;
-  checkCount(cursor, TENSORS, tensorCount, layout.tensors.length);
+  checkCount(cursor, "tensors", tensorCount, MAX_TENSORS, 8);
   layout.alignment = progress.alignment;
   while (layout.tensors.length < tensorCount) {
     const item = cursor.pos;
@@ -182,13 +193,14 @@ function readHead(cursor: Cursor, progress: Progress): void {
   const { file, fileSize, bytes, view } = cursor;
   const magic = bytes.length >= 4 && bytes[0] === 0x47 && bytes[1] === 0x47 && bytes[2] === 0x55 && bytes[3] === 0x46;
   if (!magic) {
-    const found = sniff(bytes, file);
-    if (found.kind === "gguf" || found.kind === "safetensors") {
-      throw new CheckpointError("bad-magic", `this is not a GGUF file: it is ${found.kind}`, { file, offset: 0 });
+    const sniffed = sniff(bytes, file);
+    if (sniffed.kind === "gguf") need(cursor, fileSize + 1, "the magic");
+    if (sniffed.kind === "safetensors") {
+      throw new CheckpointError("bad-magic", "this is not a GGUF file: it is safetensors", { file, offset: 0 });
     }
-    throw describeForeign(found, file);
+    throw describeForeign(sniffed, file);
   }
-  need(cursor, Math.min(8, fileSize + 1), "the version");
+  need(cursor, 8, "the version");
   const little = view.getUint32(4, true);
   // A big-endian writer keeps the magic's bytes and swaps the rest, so its version has empty low bytes.
   const swapped = little !== 0 && (little & 0xffff) === 0;
@@ -210,58 +222,26 @@ function readHead(cursor: Cursor, progress: Progress): void {
   progress.tensorCount = readSize(cursor, "the tensor count");
   progress.metadataCount = readSize(cursor, "the metadata count");
   progress.version = version;
-  checkCount(cursor, METADATA_ENTRIES, progress.metadataCount, 0);
   progress.headRead = true;
+  // In version 1 the counts have 4 bytes.
+  checkCount(cursor, "metadata entries", progress.metadataCount, MAX_METADATA_ENTRIES, cursor.narrow ? 12 : 16);
+  if (swapped) report(progress.findings, "gguf/big-endian", { message: "the file is big-endian", offset: 4 });
   if (version === 1) {
-    addFinding(progress.findings, {
-      rule: "gguf/version-1",
-      severity: "warning",
+    report(progress.findings, "gguf/version-1", {
       message: "GGUF version 1, written before November 2023",
-      why: "llama.cpp no longer loads version 1",
-      fix: "convert the model again, or download a newer file",
       offset: 4,
     });
   }
 }
 
-interface Counted {
-  readonly what: string;
-  readonly most: number;
-  /** Least bytes of one: in version 1, and since. */
-  readonly bytes: readonly [number, number];
-  /** Where the count stands: in version 1, and since. */
-  readonly offset: readonly [number, number];
-}
-
-const TENSORS: Counted = { what: "tensors", most: MAX_TENSORS, bytes: [20, 24], offset: [8, 8] };
-const METADATA_ENTRIES: Counted = {
-  what: "metadata entries",
-  most: MAX_METADATA_ENTRIES,
-  bytes: [9, 13],
-  offset: [12, 16],
-};
-
-/** A count must be one that a model can have, and fit into the bytes that are left. */
-function checkCount(cursor: Cursor, { what, most, bytes, offset }: Counted, count: number, done: number): void {
-  const version = cursor.narrow ? 0 : 1;
-  const details = { file: cursor.file, offset: offset[version] };
-  const left = Math.max(0, cursor.fileSize - tell(cursor));
-  const fitting = done + Math.floor(left / bytes[version]);
-  if (count > fitting) {
-    throw new CheckpointError(
-      "limit",
-      `the header claims ${formatU64(count)} ${what}, but the ${grouped(left)} bytes that follow hold at most ` +
-        `${grouped(fitting)}; the file is cut off or damaged`,
-      details,
-    );
-  }
-  if (count > most) {
-    throw new CheckpointError(
-      "limit",
-      `the header claims ${formatU64(count)} ${what}; no model has more than ${grouped(most)}`,
-      details,
-    );
-  }
+/** A file may end before what it claims is there, but no model has so many. */
+function checkCount({ file }: Cursor, what: string, count: number, most: number, offset: number): void {
+  if (count <= most) return;
+  throw new CheckpointError(
+    "limit",
+    `the header claims ${formatU64(count)} ${what}; no model has more than ${grouped(most)}`,
+    { file, offset },
+  );
 }
 
 function headerTooLong(file: string, offset: number): CheckpointError {
@@ -270,44 +250,4 @@ function headerTooLong(file: string, offset: number): CheckpointError {
     `the header goes on beyond byte ${grouped(MAX_HEADER_BYTES)}; those of the largest models end before byte 50,000,000`,
     { file, offset },
   );
-}
-
-/** Fills in sizes that need the next tensor's place, and compares the data's end with the file's. */
-function finishLayout(
-  layout: TensorLayout,
-  fileSize: number,
-  dataOffset: number,
-  error: CheckpointError | undefined,
-): readonly GgufTensorInfo[] {
-  const { tensors, findings, unsized = [] } = layout;
-  if (unsized.length > 0) {
-    const starts = [...new Set(tensors.map((tensor) => tensor.offset))].sort((a, b) => a - b);
-    const next = new Map(starts.map((start, i) => [start, starts[i + 1] ?? Math.max(start, fileSize - dataOffset)]));
-    for (const tensor of unsized) tensor.sizeBytes = (next.get(tensor.offset) as number) - tensor.offset;
-  }
-  // Offsets are counted from the data section, whose place is known only now.
-  for (const tensor of tensors) tensor.offset += dataOffset;
-  if (error || tensors.length === 0) return tensors;
-  let end = 0;
-  let beyond = 0;
-  for (const tensor of tensors) {
-    const tensorEnd = tensor.offset + tensor.sizeBytes;
-    if (tensorEnd > fileSize) beyond++;
-    if (tensorEnd > end) end = tensorEnd;
-  }
-  if (beyond > 0) {
-    addFinding(findings, {
-      rule: "gguf/truncated-data",
-      severity: "error",
-      message:
-        dataOffset > fileSize
-          ? `the file ends at byte ${grouped(fileSize)}, before its data, which should begin at byte ${grouped(dataOffset)}`
-          : `the file ends at byte ${grouped(fileSize)}, but its tensors reach to byte ${formatU64(end)}: ` +
-            `${grouped(beyond)} of ${grouped(tensors.length)} are cut off or missing`,
-      why: "llama.cpp refuses to load it",
-      fix: "the download is incomplete; get the file again",
-      offset: fileSize,
-    });
-  }
-  return tensors;
 }

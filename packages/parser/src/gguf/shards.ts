@@ -41,7 +41,7 @@ export interface SplitKeys {
 }
 
 /** What a part says of its set. */
-export function splitKeys(file: GgufFile): SplitKeys {
+export function splitKeys(file: Pick<GgufFile, "metadata">): SplitKeys {
   const number = (key: string) => {
     const value = file.metadata.find((entry) => entry.key === key)?.value;
     return typeof value === "number" ? value : undefined;

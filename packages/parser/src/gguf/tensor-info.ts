@@ -5,7 +5,8 @@
  * (ggml/src/gguf.cpp); a gap, an overlap or a wrong alignment shows here.
  */
 import { CheckpointError } from "../errors.ts";
-import { addFinding, type FindingList } from "../findings.ts";
+import type { FindingList } from "../findings.ts";
+import { type ReaderRule, report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import { GGML_MAX_DIMS, GGML_MAX_NAME_BYTES, MAX_DIMS, MAX_KEY_BYTES } from "./limits.ts";
 import type { GgufTensorInfo } from "./read.ts";
@@ -125,7 +126,10 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
   const { ne } = tensor;
   let elements = 1;
   for (const n of ne) elements *= n;
-  if (!ne.every(Number.isSafeInteger) || !Number.isSafeInteger(elements)) {
+  // With a dimension of 0, the reference reader takes any other below 2^63.
+  if (ne.includes(0) && ne.every((n) => n < 2 ** 63)) elements = 0;
+  else if (!ne.every(Number.isSafeInteger)) elements = Number.NaN;
+  if (!Number.isSafeInteger(elements)) {
     const shape = ne.map(formatU64).join(" x ");
     complain(
       tensor,
@@ -166,37 +170,29 @@ function measure(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: 
   }
 }
 
-function nameForeignType(tensor: MutableTensorInfo, type: GgmlType | undefined, layout: TensorLayout): void {
-  const { typeId } = tensor;
+function nameForeignType(tensor: MutableTensorInfo, type: GgmlType | undefined, { findings }: TensorLayout): void {
+  const { typeId, name, headerOffset } = tensor;
+  const where = { tensor: name, offset: headerOffset };
+  const has = `tensor ${quoted(name)} has type ${typeId}`;
   if (type?.origin === "removed") {
-    addFinding(layout.findings, {
-      rule: "gguf/removed-type",
-      severity: "error",
-      message: `tensor ${quoted(tensor.name)} has type ${typeId} (${type.name}), which ggml has removed`,
-      why: "the file was made for an old llama.cpp; today's refuses it",
+    report(findings, "gguf/removed-type", {
+      message: `${has} (${type.name}), which ggml has removed`,
       fix: type.instead ? `get the model as ${type.instead}` : "get the model in a current type",
-      tensor: tensor.name,
-      offset: tensor.headerOffset,
+      ...where,
+    });
+  } else if (type?.forActivations) {
+    report(findings, "gguf/fork-type", {
+      severity: "error",
+      message: `${has} (${type.name}), which ${type.origin} has for activations while it runs`,
+      why: "llama.cpp refuses it, and no program stores weights so",
+      fix: "the file is damaged, or made by a faulty program; get it again",
+      ...where,
     });
   } else if (type) {
-    addFinding(layout.findings, {
-      rule: "gguf/fork-type",
-      severity: "warning",
-      message: `tensor ${quoted(tensor.name)} has type ${typeId} (${type.name}) of ${type.origin}`,
-      why: "llama.cpp itself refuses it",
-      fix: `run it with ${type.origin}, or get the model in a mainline type`,
-      tensor: tensor.name,
-      offset: tensor.headerOffset,
-    });
+    report(findings, "gguf/fork-type", { message: `${has} (${type.name}) of ${type.origin}`, ...where });
   } else {
-    addFinding(layout.findings, {
-      rule: "gguf/unknown-type",
-      severity: "error",
-      message: `tensor ${quoted(tensor.name)} has type ${typeId}, which no known ggml has; its bytes are taken from the room it has`,
-      why: "its bits per weight can't be told from the header",
-      tensor: tensor.name,
-      offset: tensor.headerOffset,
-    });
+    const what = "which no known ggml has; its bytes are taken from the room it has";
+    report(findings, "gguf/unknown-type", { message: `${has}, ${what}`, ...where });
   }
 }
 
@@ -212,7 +208,7 @@ function checkName(tensor: MutableTensorInfo, nameBytes: number, valid: boolean,
       `has a name of ${nameBytes} bytes; ggml allows ${GGML_MAX_NAME_BYTES}`,
     );
   }
-  if (!valid) complain(tensor, layout, "gguf/invalid-utf8", "has a name that is not UTF-8", "warning");
+  if (!valid) complain(tensor, layout, "gguf/invalid-utf8", "has a name that is not UTF-8");
 }
 
 function checkOffset(tensor: MutableTensorInfo, layout: TensorLayout): void {
@@ -223,7 +219,8 @@ function checkOffset(tensor: MutableTensorInfo, layout: TensorLayout): void {
       tensor,
       layout,
       "gguf/tensor-offset",
-      `starts at byte ${formatU64(tensor.offset)} of the data; after the tensors before it, ${formatU64(nextOffset)} is due`,
+      `starts at byte ${formatU64(tensor.offset)} of the data; after the tensors before it, ${formatU64(nextOffset)} is due` +
+        slotWords(tensor, layout),
     );
   }
   const padded = Math.ceil(tensor.sizeBytes / alignment) * alignment;
@@ -232,19 +229,29 @@ function checkOffset(tensor: MutableTensorInfo, layout: TensorLayout): void {
   if (!Number.isSafeInteger(tensor.offset)) tensor.offset = Number.MAX_SAFE_INTEGER;
 }
 
+/**
+ * Says so where the tensor before has less room than its type needs: a writer that took it for another type, or that left out
+ * the bytes in front of each row which some types of ik_llama.cpp have (ik_llama.cpp issues 2437 and 2443).
+ */
+function slotWords({ offset }: MutableTensorInfo, { tensors }: TensorLayout): string {
+  const before = tensors.at(-1);
+  const slot = before ? offset - before.offset : 0;
+  if (!before || slot <= 0 || slot >= before.sizeBytes) return "";
+  const short = grouped(before.sizeBytes - slot);
+  const { rowMetaBytes = 0 } = ggmlType(before.typeId) ?? {};
+  const rows = (before.ne[0] ?? 0) > 0 ? before.elements / (before.ne[0] as number) : 0;
+  const meta =
+    rowMetaBytes > 0 && slot >= before.sizeBytes - rows * rowMetaBytes
+      ? `: the ${rowMetaBytes} bytes in front of each row are left out`
+      : "";
+  return `. The slot of ${quoted(before.name)} has ${grouped(slot)} bytes, ${short} fewer than ${before.type} needs${meta}`;
+}
+
 function complain(
-  tensor: MutableTensorInfo,
-  layout: TensorLayout,
-  rule: string,
+  { name, headerOffset }: MutableTensorInfo,
+  { findings }: TensorLayout,
+  rule: ReaderRule,
   problem: string,
-  severity: "error" | "warning" = "error",
 ): void {
-  addFinding(layout.findings, {
-    rule,
-    severity,
-    message: `tensor ${quoted(tensor.name)} ${problem}`,
-    ...(severity === "error" && { why: "llama.cpp refuses the file" }),
-    tensor: tensor.name,
-    offset: tensor.headerOffset,
-  });
+  report(findings, rule, { message: `tensor ${quoted(name)} ${problem}`, tensor: name, offset: headerOffset });
 }

@@ -19,6 +19,8 @@ export interface GgmlType {
   readonly rowMetaBytes: number;
   /** `removed`: once in mainline, refused by it now. `ik_llama.cpp`: only that fork reads it. */
   readonly origin: "mainline" | "removed" | "ik_llama.cpp";
+  /** True for types of ik_llama.cpp that hold activations while it runs, and never weights in a file. */
+  readonly forActivations?: true;
   /** For removed types: the type to use in its place. */
   readonly instead?: string;
 }
@@ -139,6 +141,11 @@ const IK_LLAMA = [
   [399, "Q8_K_R8", 256, 258, 0], // not Q8_K: a half-precision scale and no sums
 ] as const satisfies readonly (readonly [...Row, rowMetaBytes: number])[];
 
+/** What ik_llama.cpp multiplies quantized weights with (`vec_dot_type` in its ggml.c); no file type of its quantizer names one. */
+const FOR_ACTIVATIONS: ReadonlySet<string> = new Set(
+  "Q8_0_X4 Q8_1_X4 Q8_2_X4 Q8_K64 Q8_K16 Q8_K32 Q8_KR8 Q8_K128".split(" "),
+);
+
 /** Every type known here, by id. Ids and names are unique. */
 export const GGML_TYPES: readonly GgmlType[] = [
   ...MAINLINE.map(
@@ -170,6 +177,7 @@ export const GGML_TYPES: readonly GgmlType[] = [
       blockBytes,
       rowMetaBytes,
       origin: "ik_llama.cpp",
+      ...(FOR_ACTIVATIONS.has(name) && { forActivations: true }),
     }),
   ),
 ].sort((a, b) => a.id - b.id);

@@ -107,8 +107,8 @@ export function need(cursor: Cursor, length: number, what: string): void {
     throw new CheckpointError(
       "truncated",
       `the file ends inside ${what}: ${grouped(length)} bytes needed at byte ${grouped(at)}, ` +
-        `${grouped(left)} left; download it again`,
-      { file: cursor.file, offset: at },
+        `${grouped(left)} left`,
+      { file: cursor.file, offset: at, missingBytes: length - left },
     );
   }
   throw new Starved(at + length);
@@ -152,7 +152,7 @@ export function readLength(cursor: Cursor, what: string, bytesPerUnit = 1): numb
       "truncated",
       `${what} at byte ${grouped(at)} claims ${formatU64(length)} ${bytesPerUnit === 1 ? "bytes" : "elements"}, ` +
         `but only ${grouped(left)} bytes are left in the file; it is cut off or damaged`,
-      { file: cursor.file, offset: at },
+      { file: cursor.file, offset: at, missingBytes: length * bytesPerUnit - left },
     );
   }
   return length;

@@ -3,7 +3,7 @@
  * Offsets are absolute, in bytes. What can't be a tensor is left out, and a finding says why.
  */
 import { CheckpointError } from "../errors.ts";
-import { addFinding } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
 import {
@@ -108,11 +108,8 @@ function readEntryObject(state: HeaderState, entry: Entry): void {
       readOffsets(state, entry);
     } else {
       skip(state, 2);
-      addFinding(state.findings, {
-        rule: "safetensors/extra-field",
-        severity: "note",
+      report(state.findings, "safetensors/extra-field", {
         message: `the entry of tensor ${quoted(entry.name)} has a field ${quoted(key)} that the format doesn't know`,
-        why: "readers ignore it",
         tensor: entry.name,
         offset: keyAt,
       });
@@ -139,11 +136,8 @@ function readEntryList(state: HeaderState, entry: Entry): void {
     entry.problem ??= "is a list, not an object";
     return;
   }
-  addFinding(state.findings, {
-    rule: "safetensors/entry-is-list",
-    severity: "warning",
+  report(state.findings, "safetensors/entry-is-list", {
     message: `the entry of tensor ${quoted(entry.name)} is a list, read as [dtype, shape, data_offsets]`,
-    why: "the reference reader takes it so by accident; others refuse it",
     tensor: entry.name,
     offset: at,
   });
@@ -243,11 +237,8 @@ function finishEntry(state: HeaderState, entry: Entry): SafetensorsTensor | unde
   }
   if (entry.problem !== undefined || dtype === undefined || shape === undefined) {
     state.leftOut++;
-    addFinding(state.findings, {
-      rule: "safetensors/bad-entry",
-      severity: "error",
+    report(state.findings, "safetensors/bad-entry", {
       message: `the entry of tensor ${quoted(name)} ${entry.problem}; it is left out`,
-      why: "the reference reader refuses the file",
       tensor: name,
       offset: headerOffset,
     });

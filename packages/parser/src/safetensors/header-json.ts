@@ -6,7 +6,8 @@
  * something that it refuses, or a duplicate key, which the format forbids and it doesn't see.
  */
 import { CheckpointError } from "../errors.ts";
-import { addFinding, type FindingList, findingList } from "../findings.ts";
+import { type FindingList, findingList } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import { readTensor, SHAPE_SLOTS } from "./header-entry.ts";
 import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
@@ -83,23 +84,16 @@ export function parseHeader(file: string, bytes: Uint8Array, headerLength: numbe
 function readHeaderObject(state: HeaderState): void {
   const { c } = state;
   if (takeLiteral(c, BYTE_ORDER_MARK)) {
-    addFinding(state.findings, {
-      rule: "safetensors/byte-order-mark",
-      severity: "error",
+    report(state.findings, "safetensors/byte-order-mark", {
       message: "the header begins with a UTF-8 byte order mark",
-      why: "JSON readers refuse it, the reference safetensors reader too",
-      fix: "write the file again without it",
       offset: LENGTH_FIELD_BYTES,
     });
   }
   const first = nextByte(c);
   if (first < 0) failJson(c, "JSON syntax error: the header is empty or blank");
   if (c.pos > LENGTH_FIELD_BYTES && c.bytes[LENGTH_FIELD_BYTES] !== BYTE_ORDER_MARK[0]) {
-    addFinding(state.findings, {
-      rule: "safetensors/leading-whitespace",
-      severity: "note",
+    report(state.findings, "safetensors/leading-whitespace", {
       message: `the header begins with ${c.pos - LENGTH_FIELD_BYTES} bytes of whitespace`,
-      why: 'the format says that it begins with "{"; the reference reader accepts it, others may not',
       offset: LENGTH_FIELD_BYTES,
     });
   }
@@ -131,14 +125,10 @@ function checkRest(state: HeaderState): void {
   while (nul < c.end && c.bytes[nul] === 0) nul++;
   const allNul = nul === c.end;
   const count = c.end - from;
-  addFinding(state.findings, {
-    rule: allNul ? "safetensors/nul-padding" : "safetensors/trailing-garbage",
-    severity: "error",
+  report(state.findings, allNul ? "safetensors/nul-padding" : "safetensors/trailing-garbage", {
     message: allNul
       ? `the header is padded with ${count} NUL bytes`
       : `${count} bytes follow the header's JSON object: ${quoted(textAt(c, from, c.end))}`,
-    why: "the reference reader refuses anything but whitespace there",
-    fix: allNul ? "write the file again, padded with spaces" : "write the file again",
     offset: from,
   });
 }
@@ -152,11 +142,8 @@ function readMetadata(state: HeaderState, keyAt: number): void {
     const at = c.pos;
     skip(state, 1);
     if (kind === "null") return;
-    addFinding(findings, {
-      rule: "safetensors/metadata-not-object",
-      severity: "error",
+    report(findings, "safetensors/metadata-not-object", {
       message: `__metadata__ is ${aKind(kind)}, not an object of strings`,
-      why: "the reference reader refuses the file",
       offset: at,
     });
     return;
@@ -194,12 +181,8 @@ function readMetadataValue(state: HeaderState, key: string): string {
   if (kind === "string") return readName(state);
   const at = c.pos;
   skip(state, 2);
-  addFinding(state.findings, {
-    rule: "safetensors/metadata-not-string",
-    severity: "error",
+  report(state.findings, "safetensors/metadata-not-string", {
     message: `the metadata value of ${quoted(key)} is ${aKind(kind)}, not a string`,
-    why: "the reference reader refuses the file",
-    fix: "write the value as a string",
     offset: at,
   });
   return rawText(c, at, c.pos);

@@ -1,5 +1,6 @@
 /** What the header reader keeps while it goes, and what it says of keys and values wherever they stand. */
-import { addFinding, type FindingList } from "../findings.ts";
+import type { FindingList } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import { quoted } from "../words.ts";
 import { type JsonCursor, nextByte, readString, skipValue, textAt } from "./json-cursor.ts";
 import type { SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
@@ -30,11 +31,8 @@ export function readName(state: HeaderState): string {
 function reportLoneSurrogate(state: HeaderState, text: string): void {
   const { c } = state;
   if (c.loneSurrogateAt < 0) return;
-  addFinding(state.findings, {
-    rule: "safetensors/lone-surrogate",
-    severity: "error",
+  report(state.findings, "safetensors/lone-surrogate", {
     message: `half a surrogate pair in the string ${quoted(text)}, read as U+FFFD`,
-    why: "it is no Unicode character; the reference reader refuses the file",
     offset: c.loneSurrogateAt,
   });
   c.loneSurrogateAt = -1;
@@ -51,12 +49,8 @@ export function skip(state: HeaderState, depth: number): void {
 
 export function duplicateKey(state: HeaderState, key: string, at: number, earlier?: number): void {
   const where = earlier === undefined ? `the second time at byte ${at}` : `at bytes ${earlier} and ${at}`;
-  addFinding(state.findings, {
-    rule: "safetensors/duplicate-key",
-    severity: "error",
+  report(state.findings, "safetensors/duplicate-key", {
     message: `the key ${quoted(key)} stands twice, ${where}; the later one is used`,
-    why: "the format forbids it, and readers differ in which one they take",
-    fix: "write the file again with unique names",
     offset: at,
   });
 }

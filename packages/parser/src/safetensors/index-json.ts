@@ -6,7 +6,8 @@
  */
 import type { JsonObject, JsonValue } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
-import { addFinding, findingList, listedFindings } from "../findings.ts";
+import { findingList, listedFindings } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import {
   another,
@@ -48,9 +49,7 @@ export function parseIndexJson(bytes: Uint8Array, name: string): SafetensorsInde
   let metadata: JsonObject = {};
 
   const duplicate = (key: string, offset: number): void =>
-    addFinding(findings, {
-      rule: "safetensors/duplicate-key",
-      severity: "error",
+    report(findings, "safetensors/duplicate-key", {
       message: `the key ${quoted(key)} stands twice in the index; the later one is used`,
       why: "readers differ in which one they take",
       offset,
@@ -68,9 +67,7 @@ export function parseIndexJson(bytes: Uint8Array, name: string): SafetensorsInde
     seen.add(key);
     if (key === "weight_map" && nextKind(c) === "object") {
       weightMap = readWeightMap(c, duplicate, (tensor, offset) =>
-        addFinding(findings, {
-          rule: "safetensors/index-bad-entry",
-          severity: "error",
+        report(findings, "safetensors/index-bad-entry", {
           message: `the index names no file for tensor ${quoted(tensor)}: the value is not a string`,
           tensor,
           offset,
@@ -90,11 +87,11 @@ export function parseIndexJson(bytes: Uint8Array, name: string): SafetensorsInde
     const fault = shardNameFault(shard);
     if (fault === undefined) shards.push(shard);
     else {
-      addFinding(findings, {
-        rule: "safetensors/unsafe-shard-name",
-        severity: "error",
+      report(findings, "safetensors/unsafe-shard-name", {
         message: `the index names the file ${quoted(shard)}, which ${fault}; it is not opened`,
-        why: "a plain relative path to a .safetensors file is all that an index may name",
+        ...(PICKLED.test(shard) && {
+          why: "loaders that follow the index open a pickle, which can run code: a known attack",
+        }),
       });
     }
     if (shards.length > MAX_SHARDS) {
@@ -175,6 +172,9 @@ function wholeNumber(value: JsonValue | undefined): number | undefined {
   const number = typeof value === "string" && /^\d{1,16}$/.test(value) ? Number(value) : value;
   return typeof number === "number" && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
+
+/** Endings of files that are, or may hold, a pickle. */
+const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl|pickle|joblib)$/i;
 
 /** What is wrong with a shard name, to follow "which"; undefined when it may be opened. */
 function shardNameFault(name: string): string | undefined {

@@ -3,6 +3,9 @@
 /** The reference reader refuses longer headers. Headers of real models are below 60 MB, with rare exceptions. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
+/** The Hub and its clients read no longer headers; a longer one loads, and is reported. */
+export const HUB_MAX_HEADER_BYTES = 25_000_000;
+
 /** The first read: 97 of 100 published files have a header below 100 kB, so one request is nearly always enough. */
 export const FIRST_WINDOW_BYTES = 128 * 1024;
 

@@ -4,13 +4,14 @@
  */
 import { CheckpointError } from "../errors.ts";
 import { listedFindings } from "../findings.ts";
+import { report } from "../rules/rules.ts";
 import type { ByteSource, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, sniff } from "../source/sniff.ts";
-import { grouped } from "../words.ts";
+import { grouped, plural } from "../words.ts";
 import { parseHeader } from "./header-json.ts";
 import { checkLayout } from "./layout.ts";
-import { FIRST_WINDOW_BYTES, LENGTH_FIELD_BYTES, MAX_HEADER_BYTES } from "./limits.ts";
-import type { SafetensorsFile } from "./types.ts";
+import { FIRST_WINDOW_BYTES, HUB_MAX_HEADER_BYTES, LENGTH_FIELD_BYTES, MAX_HEADER_BYTES } from "./limits.ts";
+import type { SafetensorsFile, SafetensorsTensor } from "./types.ts";
 
 export type { SafetensorsFile } from "./types.ts";
 
@@ -31,10 +32,13 @@ export async function readSafetensors(source: ByteSource, options: ReadOptions =
   options.signal?.throwIfAborted();
   let { error } = header;
   if (bytes.length < dataStart) {
-    const message = `the header is ${grouped(headerLength)} bytes long, but the file ends at byte ${bytes.length}, ${grouped(dataStart - bytes.length)} bytes before the header does; fetch the file again`;
-    error = new CheckpointError("truncated", message, { file: name, offset: bytes.length });
+    error = cutHeader(name, bytes.length, headerLength, header.tensors);
   }
   if (error && header.tensors.length === 0) throw error;
+  if (headerLength > HUB_MAX_HEADER_BYTES) {
+    const message = `the header is ${grouped(headerLength)} bytes long; the Hub reads up to ${grouped(HUB_MAX_HEADER_BYTES)}`;
+    report(header.findings, "safetensors/long-header", { message, offset: 0 });
+  }
   checkLayout({
     tensors: header.tensors,
     dataStart,
@@ -55,6 +59,23 @@ export async function readSafetensors(source: ByteSource, options: ReadOptions =
   };
 }
 
+/** The file ends inside its header: what is missing at least, and how much of the header could be read. */
+function cutHeader(
+  file: string,
+  fileBytes: number,
+  headerLength: number,
+  tensors: readonly SafetensorsTensor[],
+): CheckpointError {
+  const dataStart = LENGTH_FIELD_BYTES + headerLength;
+  const ofHeader = dataStart - fileBytes;
+  const data = tensors.reduce((end, { offset, sizeBytes }) => Math.max(end, offset + sizeBytes), dataStart) - dataStart;
+  const missingBytes = ofHeader + data;
+  const message =
+    `the header is ${grouped(headerLength)} bytes long, but the file ends at byte ${grouped(fileBytes)}, ${plural(ofHeader, "byte")} before the header does. ` +
+    `At least ${grouped(missingBytes)} bytes are missing: ${plural(tensors.length, "tensor")} could be read, the data of all is missing; fetch the file again`;
+  return new CheckpointError("truncated", message, { file, offset: fileBytes, missingBytes });
+}
+
 /** The header length N, once it is plausible: nothing is read or allocated by N before. */
 function checkedHeaderLength(window: Uint8Array, { name, sizeBytes }: ByteSource): number {
   const foreign = (): CheckpointError | undefined => {
@@ -67,7 +88,7 @@ function checkedHeaderLength(window: Uint8Array, { name, sizeBytes }: ByteSource
   if (window.length < LENGTH_FIELD_BYTES) {
     return fail(
       "truncated",
-      `the file has ${window.length} bytes; a safetensors file begins with an 8-byte header length`,
+      `the file has ${window.length} bytes; a safetensors file begins with an 8-byte header length. At least ${LENGTH_FIELD_BYTES + 2 - window.length} bytes are missing, and with them the whole header; fetch the file again`,
     );
   }
   const length = new DataView(window.buffer, window.byteOffset, window.length).getBigUint64(0, true);
@@ -78,7 +99,8 @@ function checkedHeaderLength(window: Uint8Array, { name, sizeBytes }: ByteSource
   const headerLength = Number(length);
   if (headerLength === 0) return fail("invalid", "header length 0 at byte 0: there is no header");
   if (sizeBytes <= LENGTH_FIELD_BYTES) {
-    return fail("truncated", `header length ${grouped(length)} at byte 0, but the file ends at byte ${sizeBytes}`);
+    const message = `header length ${grouped(length)} at byte 0, but the file ends at byte ${sizeBytes}`;
+    return fail("truncated", `${message}. At least ${grouped(length)} bytes are missing; fetch the file again`);
   }
   const start = window[LENGTH_FIELD_BYTES] as number;
   const plausible = start === 0x7b || start === 0x20 || start === 0x09 || start === 0x0a || start === 0x0d;

@@ -129,7 +129,9 @@ const SIGNATURES = [
  */
 export function sniff(firstBytes: Uint8Array, fileName: string): Sniffed {
   const bytes = firstBytes.subarray(0, SNIFF_BYTES);
-  if (startsWith(bytes, ascii("GGUF"))) return GGUF;
+  const magic = ascii("GGUF");
+  // A file of one to three bytes may be the beginning of the magic: a download that stopped at once.
+  if (startsWith(bytes, magic.slice(0, Math.max(1, bytes.length)))) return GGUF;
   if (looksLikeSafetensors(bytes)) return SAFETENSORS;
   if (bytes.length === 0) return foreign("empty", "empty (0 bytes)", "fetch or write it again");
   const extension = fileName.toLowerCase().replace(/^.*\./s, "");
@@ -150,7 +152,7 @@ export function sniff(firstBytes: Uint8Array, fileName: string): Sniffed {
       "a download that reserved its space and stopped looks so; fetch it again",
     );
   }
-  return textKind(bytes) ?? (extension === "safetensors" ? SAFETENSORS : unknown(bytes));
+  return textKind(bytes) ?? (extension === "safetensors" ? SAFETENSORS : unknown(bytes, fileName));
 }
 
 /** One line for a file that its reader can't read, as an error of code `bad-magic`. */
@@ -166,9 +168,21 @@ export function describeForeign(sniffed: Sniffed, fileName: string): CheckpointE
 const GGUF: Sniffed = { kind: "gguf", what: "a GGUF file", next: "" };
 const SAFETENSORS: Sniffed = { kind: "safetensors", what: "a safetensors file", next: "" };
 
-function unknown(bytes: Uint8Array): Sniffed {
+/** A raw piece of a file that was cut in pieces: `model.gguf.part1of2`, `model.gguf-split-a`, `model.gguf.001`. */
+const PIECE = /\.part-?\d+-?of-?\d+$|[.-]split-?[a-z]{1,2}$|\.gguf\.\d{2,3}$/i;
+
+/** Whether a name says that its file is a raw piece of a larger one: only the first such piece has a header. */
+export function isPieceName(fileName: string): boolean {
+  return PIECE.test(fileName);
+}
+
+function unknown(bytes: Uint8Array, fileName: string): Sniffed {
   const hex = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  return { kind: "unknown", what: `of an unknown kind (it begins with the bytes ${hex})`, next: WRONG };
+  const what = `of an unknown kind (it begins with the bytes ${hex})`;
+  const next = isPieceName(fileName)
+    ? "its name says that it is a piece of a cut file: join the pieces in their order with cat"
+    : WRONG;
+  return { kind: "unknown", what, next };
 }
 
 function foreign(kind: ForeignKind, what: string, next: string): Sniffed {

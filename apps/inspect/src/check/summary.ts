@@ -1,0 +1,27 @@
+/** What a run comes to. */
+import type { Severity } from "@checkpoint-inspect/parser";
+
+import { type Counts, countBySeverity, fails } from "../severities.ts";
+import type { Checked } from "./check-one.ts";
+
+export interface Summary {
+  readonly checkpoints: number;
+  readonly failed: number;
+  /** Of those, what could not be opened as a checkpoint at all. */
+  readonly unreadable: number;
+  readonly counts: Counts;
+}
+
+export function summarise(all: readonly Checked[], failOn: Severity): Summary {
+  const each = all.map(({ findings }) => countBySeverity(findings));
+  return {
+    checkpoints: all.length,
+    failed: each.filter((counts) => fails(counts, failOn)).length,
+    unreadable: all.filter(({ source }) => !source).length,
+    counts: {
+      error: each.reduce((sum, { error }) => sum + error, 0),
+      warning: each.reduce((sum, { warning }) => sum + warning, 0),
+      note: each.reduce((sum, { note }) => sum + note, 0),
+    },
+  };
+}
