@@ -133,7 +133,7 @@ export async function runFuzz({ seed, cases, from = 0, plant, hangMs = HANG_MS, 
   const begin = performance.now();
   /** @type {Found[]} */
   const found = [];
-  const sum = { refused: 0, read: 0, slowestMs: 0, slowestIndex: 0, peakBytes: 0, baseBytes: 0 };
+  const sum = { refused: 0, read: 0, slowestMs: 0, slowestIndex: 0, mostBytes: 0, peakBytes: 0 };
   const end = from + cases;
   let next = from;
   let planted = plant;
@@ -168,10 +168,8 @@ function add(sum, more) {
     sum.slowestMs = more.slowestMs;
     sum.slowestIndex = more.slowestIndex;
   }
-  if (more.peakBytes - more.baseBytes >= sum.peakBytes - sum.baseBytes) {
-    sum.peakBytes = more.peakBytes;
-    sum.baseBytes = more.baseBytes;
-  }
+  sum.mostBytes = Math.max(sum.mostBytes, more.mostBytes);
+  sum.peakBytes = Math.max(sum.peakBytes, more.peakBytes);
 }
 
 /**
@@ -249,14 +247,14 @@ async function main() {
  */
 export function resultText(
   seed,
-  { cases, seconds, read, refused, slowestMs, slowestIndex, peakBytes, baseBytes, found },
+  { cases, seconds, read, refused, slowestMs, slowestIndex, mostBytes, peakBytes, found },
 ) {
   const count = (/** @type {number} */ n) => n.toLocaleString("en-US");
   const mb = (/** @type {number} */ bytes) => `${Math.round(bytes / 1e6)} MB`;
   return (
     `seed ${seed}: ${count(cases)} cases in ${Math.round(seconds)} s, ${count(read)} read and ${count(refused)} refused; ` +
     `slowest case ${slowestIndex} with ${Math.round(slowestMs)} ms of CPU time; ` +
-    `memory at most ${mb(peakBytes - baseBytes)} above the ${mb(baseBytes)} of the idle process; ${found.length} failures`
+    `at most ${mb(mostBytes)} beyond the files of a case, ${mb(peakBytes)} in a process; ${found.length} failures`
   );
 }
 

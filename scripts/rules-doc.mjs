@@ -22,8 +22,22 @@ const FAMILIES = {
   diffusers: "Folders of a diffusers pipeline.",
   read: "What ends the reading of a file. The rest of the checkpoint is still shown.",
   adapter: "LoRA and its like: tensors against what config and metadata say of them.",
-  quantization: "Packed and quantized weights, as far as they bear on the counts.",
+  quantization:
+    "Packed and quantized weights: what they bear on the counts, whether their groups are complete, and what config.json says.",
   anatomy: "Counting itself.",
+  tokenizer:
+    "Vocabulary, special tokens, and the files of a tokenizer, in GGUF metadata and beside safetensors weights.",
+  config:
+    "What config.json (or a name) says against what the tensors are. Shapes of packed weights are those of the weights inside.",
+  tensors: "Layers, tables and expert sets that lack something.",
+  label: "What the file calls itself: quantization, size, provenance.",
+  text: "Names, keys and values that could mislead or attack who reads them.",
+  file: "Files in the folder of the weights. Looked at by `inspect check` alone.",
+  template:
+    "Chat templates: parsed, never rendered. In the metadata for every command; beside the weights for `inspect check`.",
+  weights: "The values themselves: `inspect check --weights`.",
+  opinion:
+    "Another reader of the same bytes: `inspect check --second-opinion`, see [second-opinion.md](second-opinion.md).",
 };
 
 const HEAD = `# Rules

@@ -44,9 +44,10 @@ export interface Sum {
   /** CPU time of the slowest case. */
   readonly slowestMs: number;
   readonly slowestIndex: number;
-  /** Most memory of the process, and what it had before the first case. */
+  /** Most memory that one case took beyond the bytes of its files. */
+  readonly mostBytes: number;
+  /** Most memory of the process, with what earlier cases left to be collected. */
   readonly peakBytes: number;
-  readonly baseBytes: number;
 }
 
 export type Told =
@@ -100,6 +101,9 @@ const PLANTED: Readonly<Record<Planted, () => void>> = {
   exit: () => process.exit(9),
 };
 
+// Nobody is left to tell.
+process.once("disconnect", () => process.exit());
+
 process.once("message", (task: Task) => {
   run(task).then(
     () => process.disconnect(),
@@ -121,8 +125,8 @@ async function run(task: Task): Promise<void> {
   // What every process needs once: modules, compiled code, buffers.
   for (const seed of seeds.slice(0, 10)) await tryCase(seed.files);
   globalThis.gc?.();
-  const baseBytes = residentBytes();
-  let mostBytes = baseBytes;
+  let mostBytes = 0;
+  let mostPeak = 0;
   let slowestMs = 0;
   let slowestIndex = task.from;
   let refused = 0;
@@ -142,7 +146,8 @@ async function run(task: Task): Promise<void> {
       const ms = cpuMs() - begin;
       const peak = peakBytes();
       const grown = peak - before - bytesOf(files);
-      mostBytes = Math.max(mostBytes, peak);
+      mostBytes = Math.max(mostBytes, grown);
+      mostPeak = Math.max(mostPeak, peak);
       if (ms > slowestMs) [slowestMs, slowestIndex] = [ms, index];
       if (ms > MOST_MS) throw new Error(`took ${Math.round(ms)} ms`);
       if (grown > MOST_BYTES) throw new Error(`took ${Math.round(grown / 1e6)} MB beyond the size of its files`);
@@ -158,7 +163,7 @@ async function run(task: Task): Promise<void> {
     });
     if (details.failed) tellFailure(index, details, seeds, cases, task.seed);
     if (index % CASES_BETWEEN_GC === 0 || index === task.to - 1) {
-      tell({ sum: { refused, read, slowestMs, slowestIndex, peakBytes: mostBytes, baseBytes } });
+      tell({ sum: { refused, read, slowestMs, slowestIndex, mostBytes, peakBytes: mostPeak } });
       [refused, read] = [0, 0];
       globalThis.gc?.();
     }

@@ -9,7 +9,7 @@ import { mutateTemplate } from "./mutate-template.ts";
 import type { Seed } from "./seeds.ts";
 import type { SparseFile, SparseFiles } from "./sparse-files.ts";
 
-export interface Mutation {
+interface Mutation {
   readonly kind: MutationKind;
   /** Which file, counted round. */
   readonly file: number;
@@ -189,9 +189,9 @@ type EditKind = keyof typeof EDITS;
 /** Mutations of the set of files itself. */
 const SET_KINDS = ["leave a file out", "swap two files", "resize a file"] as const;
 
-export type MutationKind = EditKind | (typeof SET_KINDS)[number];
+type MutationKind = EditKind | (typeof SET_KINDS)[number];
 
-export const MUTATION_KINDS = [...(Object.keys(EDITS) as EditKind[]), ...SET_KINDS];
+const MUTATION_KINDS = [...(Object.keys(EDITS) as EditKind[]), ...SET_KINDS];
 
 /** Counts one entry more, of the metadata or of the tensors. */
 function counted(bytes: Uint8Array, which: number): Uint8Array {

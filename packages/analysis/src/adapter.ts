@@ -10,7 +10,7 @@ import { type AdapterMethod, factorOf, isAdapter, layerKey, moduleName, rankIn }
 import { type Stated, statedFacts } from "./adapter-stated.ts";
 import { metadataValue } from "./facts.ts";
 import type { TensorValues } from "./quantization/packing.ts";
-import { foundInAnalysis } from "./rules-of-analysis.ts";
+import { foundInAnalysis } from "./rules/counting.ts";
 
 export type { AdapterMethod } from "./adapter-names.ts";
 

@@ -78,6 +78,9 @@ export interface Anatomy {
 /** How many names a list of examples keeps. */
 const EXAMPLES = 5;
 
+/** Longest name of a part, in characters. Those of real tensors have below 100. */
+const MAX_PART_NAME = 200;
+
 type OpenBucket = BucketCount & { readonly byPart: Map<string, PartCount> };
 
 /**
@@ -114,10 +117,12 @@ export function countAnatomy(
     tensors: number,
   ): PartCount {
     const bucket = bucketOf(role.bucket);
-    let part = bucket.byPart.get(role.part);
+    // What no rule knows is called by its name, and a name may be a million characters long.
+    const name = role.part.length > MAX_PART_NAME ? `${role.part.slice(0, MAX_PART_NAME)}\u2026` : role.part;
+    let part = bucket.byPart.get(name);
     if (!part) {
-      part = { part: role.part, parameters: 0, bytes: 0, tensors: 0 };
-      bucket.byPart.set(role.part, part);
+      part = { part: name, parameters: 0, bytes: 0, tensors: 0 };
+      bucket.byPart.set(name, part);
       bucket.parts.push(part);
     }
     bucket.bytes += size;

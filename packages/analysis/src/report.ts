@@ -18,7 +18,7 @@ import { type LayerPattern, layerPatterns } from "./patterns.ts";
 import { placer } from "./place.ts";
 import { mixCollector, type QuantMix } from "./quantization/mix.ts";
 import { type Packing, packingOf, type TensorValues } from "./quantization/packing.ts";
-import { foundInAnalysis } from "./rules-of-analysis.ts";
+import { foundInAnalysis } from "./rules/counting.ts";
 import { formatShare } from "./units.ts";
 
 export const SCHEMA_VERSION = 1;

@@ -53,6 +53,7 @@ it("analysis", () => {
   expect(Object.keys(analysis).sort()).toEqual([
     "BUCKETS",
     "KIND_WORDS",
+    "OPINION_RULES",
     "RULES",
     "SCHEMA_VERSION",
     "analyse",

@@ -5,6 +5,9 @@ import { grouped } from "./words.ts";
 /** Findings of one rule that are kept one by one. A person reads the first few; a file may have half a million. */
 export const MAX_FINDINGS_PER_RULE = 100;
 
+/** A name may be a million characters long; each finding on it would hold them all. Real ones have below 200. */
+const MAX_NAME = 1000;
+
 export interface FindingList {
   /** Name of the file, written into every finding that names none. */
   readonly part: string | undefined;
@@ -26,8 +29,10 @@ export function addFinding(list: FindingList, finding: Finding): void {
     if (WEIGHT[finding.severity] > WEIGHT[seen.worst]) seen.worst = finding.severity;
     if (seen.count > MAX_FINDINGS_PER_RULE) return;
   }
-  const { part } = list;
-  list.kept.push(part === undefined || finding.part !== undefined ? finding : { ...finding, part });
+  const { part = list.part, tensor } = finding;
+  const name = tensor !== undefined && tensor.length > MAX_NAME ? `${tensor.slice(0, MAX_NAME)}\u2026` : tensor;
+  if (part === finding.part && name === tensor) list.kept.push(finding);
+  else list.kept.push({ ...finding, ...(part !== undefined && { part }), ...(name !== undefined && { tensor: name }) });
 }
 
 /** The findings, with one line for each rule that had more than the list keeps. */

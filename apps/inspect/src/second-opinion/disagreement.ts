@@ -2,13 +2,13 @@
  * Our checkpoint against another reader's account of the same files: every difference, one by one. Linear in tensors, entries and
  * elements; an array is decoded page by page.
  */
+import type { OpinionRule } from "@checkpoint-inspect/analysis";
 import type { Checkpoint, LazyArray, MetadataEntry, Tensor } from "@checkpoint-inspect/parser";
 
 import type { Account, AccountEntry, AccountTensor, Answer } from "./account.ts";
 import { withoutMark } from "./known-cases.ts";
-import type { OpinionRule } from "./rules.ts";
 
-export type Difference =
+type Difference =
   | "missing" // we have it, the other reader hasn't
   | "extra"
   | "repeated" // we have it more than once, the other reader once

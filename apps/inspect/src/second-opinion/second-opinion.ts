@@ -7,7 +7,7 @@
  * that it asks for.
  */
 
-import { plural } from "@checkpoint-inspect/analysis";
+import { OPINION_RULES, plural } from "@checkpoint-inspect/analysis";
 import {
   addFinding,
   type Checkpoint,
@@ -24,7 +24,6 @@ import type { Answer, Reader } from "./account.ts";
 import { type Agreement, type Disagreement, disagreements } from "./disagreement.ts";
 import type { KnownCase } from "./known-cases.ts";
 import { loopback } from "./loopback.ts";
-import { OPINION_RULES } from "./rules.ts";
 import { deadline, OutOfTime } from "./time.ts";
 import { differenceWords, reason } from "./words.ts";
 

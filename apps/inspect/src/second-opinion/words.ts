@@ -13,7 +13,7 @@ export function reason(text: unknown): string {
 }
 
 /** A value in a message. */
-export function about(value: unknown): string {
+function about(value: unknown): string {
   if (typeof value === "bigint" || Number.isSafeInteger(value)) return grouped(value as number | bigint);
   if (typeof value === "number") return String(value);
   if (Array.isArray(value)) {

@@ -22,7 +22,7 @@ export function checkView(checked: CheckedReport, failOn: Severity, style: Style
   const { report, target, findings } = checked;
   const sections = [
     report ? title(report, style) : [style.color.bold(cut(safe(target), style.width, "middle", style.glyphs.ellipsis))],
-    ...SEVERITIES.map((severity) => severitySection(severity, findings, style)),
+    ...SEVERITIES.map((severity) => severitySection(severity, checked, style)),
     factLines(checked, style),
     [verdictLine(findings, failOn, style), ...scopeLines(checked, style)],
   ];
@@ -32,13 +32,14 @@ export function checkView(checked: CheckedReport, failOn: Severity, style: Style
     .join("\n\n");
 }
 
-function severitySection(severity: Severity, findings: readonly Finding[], style: Style): string[] {
+function severitySection(severity: Severity, { findings, source }: CheckedReport, style: Style): string[] {
   const own = findings.filter((finding) => finding.severity === severity);
   if (own.length === 0) return [];
+  const only = source?.parts.length === 1 ? source.parts[0]?.name : undefined;
   const byRule = grouped(own, ({ rule }) => rule);
   return [
     heading(`${TITLES[severity]}: ${formatExact(own.length)}`, style),
-    ...[...byRule].flatMap(([rule, cases]) => ruleLines(rule, cases, severity, style)),
+    ...[...byRule].flatMap(([rule, cases]) => ruleLines(rule, cases, only, style)),
   ];
 }
 
@@ -53,30 +54,33 @@ function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
   return groups;
 }
 
-/** The rule's name, its cases, and once what they have in common: why it matters and what to do. */
-function ruleLines(rule: string, cases: readonly Finding[], severity: Severity, style: Style): string[] {
+/**
+ * The rule's name, its cases, and once what they have in common: why it matters and what to do.
+ * @param only the name of the one file, which needn't be said
+ */
+function ruleLines(rule: string, cases: readonly Finding[], only: string | undefined, style: Style): string[] {
   const shown = cases.slice(0, CASES_SHOWN);
-  const lines = [`  ${severityColor(style, severity)(rule)}`];
+  const lines = [`  ${severityColor(style, cases[0]?.severity ?? "note")(rule)}`];
   for (const [i, finding] of shown.entries()) {
     lines.push(...wrap(safe(finding.message), style.width - 4).map((line) => `    ${line}`));
-    lines.push(...asideLines(placeWords(finding), style));
+    lines.push(...asideLines(placeWords(finding, only), style));
     const next = shown[i + 1];
     if (next && next.why === finding.why && next.fix === finding.fix) continue;
-    lines.push(...asideLines([finding.why, finding.fix].filter((text) => text !== undefined).join("; "), style));
+    lines.push(...asideLines(finding.why, style), ...asideLines(finding.fix && `fix: ${finding.fix}`, style));
   }
   const more = cases.length - shown.length;
   if (more > 0) lines.push(style.color.dim(`    and ${formatExact(more)} more; --json has them all`));
   return lines;
 }
 
-function asideLines(text: string, style: Style): string[] {
-  return text === "" ? [] : wrap(safe(text), style.width - 6).map((line) => style.color.dim(`      ${line}`));
+function asideLines(text: string | undefined, style: Style): string[] {
+  return text ? wrap(safe(text), style.width - 6).map((line) => style.color.dim(`      ${line}`)) : [];
 }
 
 /** Where it is, as far as the message doesn't say so itself. */
-function placeWords({ message, part, offset }: Finding): string {
+function placeWords({ message, part, offset }: Finding, only: string | undefined): string {
   const words = [
-    part !== undefined && !message.includes(part) ? `in ${part}` : "",
+    part !== undefined && part !== only && !message.includes(part) ? `in ${part}` : "",
     offset !== undefined && !message.includes(`byte ${formatExact(offset)}`) ? `at byte ${formatExact(offset)}` : "",
   ];
   return words.filter((word) => word !== "").join(" ");
@@ -155,7 +159,8 @@ export function ruleListView(style: Style): string {
     ...rules.flatMap(({ id, severity, means, why, fix }) => [
       `  ${severityColor(style, severity)(id)}  ${style.color.dim(severity)}`,
       ...wrap(means, style.width - 4).map((line) => `    ${line}`),
-      ...wrap(`${why}; ${fix}`, style.width - 6).map((line) => style.color.dim(`      ${line}`)),
+      ...asideLines(why, style),
+      ...asideLines(`fix: ${fix}`, style),
     ]),
   ]);
   return sections.map((lines) => lines.join("\n")).join("\n\n");

@@ -31,6 +31,17 @@ export function compareWithIndex(
   const read = new Map(files.filter((file) => !file.error).map((file) => [file.name, file]));
   const named = new Set(index.shards);
   const part = index.name;
+  const namesOf = new Map<SafetensorsFile, ReadonlySet<string>>();
+  /** Whether the file holds it as well: only asked for a tensor that is first met in another. */
+  const holds = (file: SafetensorsFile | undefined, tensor: string): boolean => {
+    if (!file) return false;
+    let names = namesOf.get(file);
+    if (!names) {
+      names = new Set(file.tensors.map(({ name }) => name));
+      namesOf.set(file, names);
+    }
+    return names.has(tensor);
+  };
   for (const [tensor, shard] of index.weightMap) {
     const holder = holders.get(tensor);
     if (holder === undefined) {
@@ -41,7 +52,7 @@ export function compareWithIndex(
         part,
         tensor,
       });
-    } else if (files[holder]?.name !== shard && !(read.has(shard) && holds(read.get(shard), tensor))) {
+    } else if (files[holder]?.name !== shard && !holds(read.get(shard), tensor)) {
       report(findings, "safetensors/wrong-shard", {
         message: `the index places tensor ${quoted(tensor)} in ${quoted(shard)}, but it stands in ${quoted(files[holder]?.name ?? "")}`,
         part,
@@ -71,11 +82,6 @@ export function compareWithIndex(
       part,
     });
   }
-}
-
-/** Only asked for a tensor that stands in two shards, which is rare. */
-function holds(file: SafetensorsFile | undefined, tensor: string): boolean {
-  return file?.tensors.some(({ name }) => name === tensor) ?? false;
 }
 
 /**

@@ -1,9 +1,10 @@
 /** Every rule that a finding can come from, whichever room makes it: what `inspect check --list` and docs/rules.md print. */
 import { READ_ERROR_RULES, READER_RULES, type Rule, type RuleTable } from "@checkpoint-inspect/parser";
 
-import { AUDIT_RULES } from "./audit/rules.ts";
-import { ANALYSIS_RULES } from "./rules-of-analysis.ts";
-import { WEIGHT_RULES } from "./weights/rules.ts";
+import { AUDIT_RULES } from "../audit/rules.ts";
+import { WEIGHT_RULES } from "../weights/rules.ts";
+import { ANALYSIS_RULES } from "./counting.ts";
+import { OPINION_RULES } from "./opinions.ts";
 
 export interface NamedRule extends Rule {
   /** `family/what`. */
@@ -18,4 +19,5 @@ export const RULES: readonly NamedRule[] = [
   ...rows(ANALYSIS_RULES),
   ...AUDIT_RULES.map(({ check: _, ...rule }) => rule),
   ...rows(WEIGHT_RULES),
+  ...rows(OPINION_RULES),
 ];
