@@ -47,7 +47,7 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   if (first === undefined || OTHER_COMMANDS.has(first)) return undefined;
   // A term first, which may have several words, and only then perhaps a target.
   if (first === EXPLAIN) return explain(flags, words.slice(1));
-  if (first === CHECK && target !== undefined) return check(flags, words.slice(1));
+  if (first === CHECK) return target === undefined ? undefined : check(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });

@@ -1,5 +1,5 @@
 /** `inspect check` as people and scripts run it: one checkpoint or many, as text, JSON and SARIF, with its exit codes. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,7 +43,7 @@ beforeAll(() => {
   const good = readFileSync(GOOD);
   writeFileSync(at("good.gguf"), good);
   writeFileSync(at("cut.gguf"), good.subarray(0, good.length - 100));
-  // The parser reads it with a warning: written before November 2023, or worth a note.
+  writeFileSync(at("header-cut.gguf"), good.subarray(0, 900));
   writeFileSync(
     at("notes.gguf"),
     writeGguf({ metadata: [{ key: "odd Key", type: "string", value: "x" }], tensors: [] }),
@@ -68,7 +68,9 @@ describe.concurrent("one checkpoint", () => {
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout).toMatch(/^ok {2}/m);
     expect(run.stdout).not.toContain("FAIL");
-    expect(run.stdout).toContain(`${RULES.length} rules`);
+    // Those of the weights and of other readers weren't asked.
+    const asked = RULES.filter(({ id }) => !/^(?:weights|opinion)\//.test(id));
+    expect(run.stdout).toContain(`${asked.length} rules`);
   });
 
   it("that is cut fails with 1, and says how much is missing and of which tensors", async () => {
@@ -77,6 +79,14 @@ describe.concurrent("one checkpoint", () => {
     expect(run.stdout).toMatch(/^FAIL {2}/m);
     expect(run.stdout).toContain("gguf/truncated-data");
     expect(run.stdout).toMatch(/\b100 bytes/);
+  });
+
+  it("says as many findings in the overview as in the check", async () => {
+    const header = at("header-cut.gguf");
+    const [check, overview] = [await inspect(["check", header, "--json"]), await inspect([header])];
+    const { findings, error } = documentOf(check);
+    expect(error?.code).toBe("truncated");
+    expect(overview.stdout).toContain(`Findings: ${findings.length} error`);
   });
 
   it("gives the same as JSON, after docs/check.schema.json", async () => {
@@ -118,6 +128,13 @@ describe.concurrent("one checkpoint", () => {
     }
   });
 
+  it.each([[["check"]], [["check", "--json"]], [["check", "--list", "--sarif"]]])(
+    "%j is a slip of the hand",
+    async (args) => {
+      expect(await inspect(args)).toMatchObject({ code: 2, stdout: "" });
+    },
+  );
+
   it("the short form and the whole command line give the same", async () => {
     const short = await inspect(["check", at("cut.gguf")]);
     const long = await inspect(["check", "--fail-on", "error", at("cut.gguf")]);
@@ -140,11 +157,12 @@ describe.concurrent("several", () => {
       "cut.gguf",
       "deep/er",
       "good.gguf",
+      "header-cut.gguf",
       "not-a-model.gguf",
       "notes.gguf",
       "set",
     ]);
-    expect(summary).toMatchObject({ checkpoints: 6, failed: 3, unreadable: 1 });
+    expect(summary).toMatchObject({ checkpoints: 7, failed: 4, unreadable: 1 });
   });
 
   it("a folder with one set is one checkpoint, shown whole", async () => {
@@ -155,6 +173,16 @@ describe.concurrent("several", () => {
     const parts = [1, 2].map((i) => at("set", `model-0000${i}-of-00002.safetensors`));
     const named = documentOf(await inspect(["check", ...parts, "--json"]));
     expect(named.summary.checkpoints).toBe(1);
+  });
+
+  it("a file that lies beside an index which doesn't name it is that set's finding, and no checkpoint of its own", async () => {
+    const copy = mkdtempSync(join(tmpdir(), "checkpoint-inspect-copies-"));
+    for (const name of readdirSync(at("set"))) cpSync(at("set", name), join(copy, name));
+    cpSync(join(copy, "model-00002-of-00002.safetensors"), join(copy, "model-00002-of-00002 (1).safetensors"));
+    const { summary, findings } = documentOf(await inspect(["check", copy, "--json"]));
+    rmSync(copy, { recursive: true, force: true });
+    expect(summary).toMatchObject({ checkpoints: 1, failed: 0 });
+    expect(findings.map(({ rule }) => rule)).toContain("safetensors/orphan-shard");
   });
 
   it("a glob that the shell left alone is expanded", async () => {

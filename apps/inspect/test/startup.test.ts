@@ -10,7 +10,7 @@ const ENTRY = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const TARGET = `${FIXTURES}llama-moe-mixed.gguf`;
 
 /** Entry and static imports, as one file: bytes that every start reads and compiles. */
-const MOST_BYTES = 520_000;
+const MOST_BYTES = 560_000;
 
 const STATIC_IMPORT = /(?:^|[;}\n])\s*(?:import|export)\s*(?:[\w*{}$,\s]+?from\s*)?["'`]([^"'`]+)["'`]/g;
 const DYNAMIC_IMPORT = /\bimport\(\s*["'`]([^"'`]+)["'`]\s*\)/g;

@@ -81,6 +81,10 @@ const EXAMPLES = 5;
 /** Longest name of a part, in characters. Those of real tensors have below 100. */
 const MAX_PART_NAME = 200;
 
+/** Parts of one bucket that are told apart; those beyond, which only hostile files have, are counted together. */
+const MAX_PARTS = 5_000;
+const FURTHER_PARTS = "further names";
+
 type OpenBucket = BucketCount & { readonly byPart: Map<string, PartCount> };
 
 /**
@@ -119,10 +123,11 @@ export function countAnatomy(
     const bucket = bucketOf(role.bucket);
     // What no rule knows is called by its name, and a name may be a million characters long.
     const name = role.part.length > MAX_PART_NAME ? `${role.part.slice(0, MAX_PART_NAME)}\u2026` : role.part;
-    let part = bucket.byPart.get(name);
+    const own = bucket.byPart.size < MAX_PARTS || bucket.byPart.has(name) ? name : FURTHER_PARTS;
+    let part = bucket.byPart.get(own);
     if (!part) {
-      part = { part: name, parameters: 0, bytes: 0, tensors: 0 };
-      bucket.byPart.set(name, part);
+      part = { part: own, parameters: 0, bytes: 0, tensors: 0 };
+      bucket.byPart.set(own, part);
       bucket.parts.push(part);
     }
     bucket.bytes += size;

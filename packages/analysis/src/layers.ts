@@ -59,6 +59,9 @@ export interface RestKind {
   count: number;
 }
 
+/** Layers that are told apart: models have below 200, llama.cpp takes 512. What is left of a hostile file's stands outside of them. */
+const MAX_LAYERS = 20_000;
+
 /** Kinds outside of layers that are kept: models have a few dozen, hostile files as many as tensors. */
 const MAX_REST_KINDS = 10_000;
 
@@ -78,19 +81,19 @@ export function layerCollector(): { visit(placed: PlacedTensor): void; profile()
 
   function visit(placed: PlacedTensor): void {
     const { tensor, role, parameters } = placed;
-    if (role.layer === undefined) {
+    const key = `${role.stack} ${role.layer}`;
+    let layer = role.layer === undefined ? undefined : layers.get(key);
+    if (role.layer === undefined || (!layer && layers.size >= MAX_LAYERS)) {
       rest.parameters += parameters;
       rest.bytes += tensor.sizeBytes;
       rest.tensors++;
-      const key = `${role.stack} ${kindKey(placed)}`;
-      const known = restKinds.get(key);
+      const restKey = `${role.stack} ${kindKey(placed)}`;
+      const known = restKinds.get(restKey);
       if (known) known.count++;
       else if (restKinds.size < MAX_REST_KINDS)
-        restKinds.set(key, { stack: role.stack, kind: kindOf(placed), count: 1 });
+        restKinds.set(restKey, { stack: role.stack, kind: kindOf(placed), count: 1 });
       return;
     }
-    const key = `${role.stack} ${role.layer}`;
-    let layer = layers.get(key);
     if (!layer) {
       layer = {
         stack: role.stack,

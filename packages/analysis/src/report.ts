@@ -2,11 +2,20 @@
  * The Report: everything that every view shows, versioned and JSON-safe. Its JSON Schema (docs/report.schema.json) is the
  * contract with scripts: fields are added, never renamed, as long as schemaVersion stays.
  */
-import { type Checkpoint, type CheckpointError, type Finding, grouped, quoted } from "@checkpoint-inspect/parser";
+import {
+  type Checkpoint,
+  type CheckpointError,
+  type Finding,
+  findingOfError,
+  grouped,
+  quoted,
+} from "@checkpoint-inspect/parser";
 
 import { type AdapterFacts, adapterFacts } from "./adapter.ts";
 import { type Anatomy, type AsideCount, type BucketCount, countAnatomy, type ExcludedCount } from "./anatomy.ts";
 import { audit } from "./audit/audit.ts";
+import type { Subject } from "./audit/subject.ts";
+import { damagedWeights } from "./audit/tensors/quantized-groups.ts";
 import { type ComponentCount, componentCollector } from "./components.ts";
 import { describeModel, type ModelDescription } from "./describe-model.ts";
 import { modelFacts } from "./facts.ts";
@@ -134,7 +143,10 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   const experts = countExperts(anatomy, facts, expertLayers.size, expertsSeen);
   const logicalKnown = anatomy.unknownPackingTensors === 0 && (packing?.inexact.length ?? 0) === 0;
   const { layers: layerList, traits, kinds, groups, rest, restKinds } = layers.profile();
-  const incomplete = checkpoint.error !== undefined || (checkpoint.shards?.missing.length ?? 0) > 0;
+  const incomplete =
+    checkpoint.error !== undefined ||
+    (checkpoint.shards?.missing.length ?? 0) > 0 ||
+    checkpoint.findings.some(({ rule }) => rule === "safetensors/unreadable-shard");
   const patterns = layerPatterns(layerList, facts, traits, { format: checkpoint.format, incomplete });
   const { findings: adapterFindings = [], ...adapter } = adapterFacts(checkpoint, values) ?? {};
   const componentRows = components.rows();
@@ -155,7 +167,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   );
   const { parts, error } = checkpoint;
   const quantization = mix.mix(checkpoint, anatomy.total, logicalKnown, packing);
-  const auditFindings = audit({
+  const subject: Subject = {
     checkpoint,
     facts,
     model,
@@ -169,7 +181,8 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     complete: !incomplete,
     metadata: new Map(checkpoint.metadata.map(({ key, value }) => [key, value] as const).reverse()),
     place,
-  });
+  };
+  const auditFindings = audit(subject);
   return {
     schemaVersion: SCHEMA_VERSION,
     source: {
@@ -217,7 +230,13 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     ...(componentRows.length > 0 && { components: componentRows }),
     ...("method" in adapter && { adapter }),
     quantization,
-    findings: [...checkpoint.findings, ...adapterFindings, ...anatomyFindings(anatomy, packing), ...auditFindings],
+    findings: [
+      ...(error ? [findingOfError(error)] : []),
+      ...checkpoint.findings,
+      ...adapterFindings,
+      ...anatomyFindings(anatomy, packing, damagedWeights(subject)),
+      ...auditFindings,
+    ],
     ...(error && { error: reportError(error) }),
   };
 }
@@ -229,12 +248,21 @@ export function reportError({ code, message, file, offset }: CheckpointError): R
 /** Above this share of parameters in tensors that no rule places, the buckets don't tell the whole story. */
 const UNKNOWN_SHARE_WORTH_SAYING = 0.01;
 
-function anatomyFindings(anatomy: Anatomy, packing: Packing | undefined): readonly Finding[] {
+/** @param damaged packed weights of which the audit says what they lack */
+function anatomyFindings(
+  anatomy: Anatomy,
+  packing: Packing | undefined,
+  damaged: ReadonlySet<string>,
+): readonly Finding[] {
   const findings: Finding[] = [];
+  // As many as are damaged, and the first of them among those: all of them, but for what no file has.
+  const isExplained =
+    anatomy.unknownPackingTensors <= damaged.size && anatomy.unknownPacking.every((name) => damaged.has(name));
   if (anatomy.unknownPackingTensors > 0) {
     findings.push(
       foundInAnalysis("quantization/packed", {
         message: `${someTensors(anatomy.unknownPacking, anatomy.unknownPackingTensors, "holds", "hold")} weights in a packing that isn't known`,
+        ...(isExplained && { fix: "download or quantize the model again; another finding says what they lack" }),
       }),
     );
   }

@@ -9,6 +9,7 @@ import {
   audit,
   bf16,
   type Config,
+  filesOf,
   judge,
   LAYERS,
   LLAMA,
@@ -36,6 +37,9 @@ it.each<readonly [change: Config, line: string, words: readonly string[]]>([
   [{ num_hidden_layers: 20 }, "error config/layer-count", ["num_hidden_layers is 20", "layers 12-19 are missing"]],
   [{ num_hidden_layers: 10 }, "warning config/layer-count", ["num_hidden_layers is 10", "layers 10-11"]],
   [{ vocab_size: 40 }, "error config/vocab-size", ["vocab_size is 40", '"model.embed_tokens.weight" has 32 rows']],
+  [{ vocab_size: 30 }, "error config/table-rows", ["vocab_size is 30", "has 32 rows"]],
+  [{ layer_types: Array(8).fill("full_attention") }, "error config/layer-types", ["names 8 layers", "is 12"]],
+  [{ model_type: "gpt2" }, "warning config/model-type", ['"gpt2"', "LlamaForCausalLM", '"llama"']],
   [{ hidden_size: 20 }, "error config/hidden-size", ["hidden_size is 20", "[32, 16]"]],
   [{ intermediate_size: 20 }, "error config/feed-forward-size", ["intermediate_size is 20", "[24, 16]"]],
   [{ num_attention_heads: 6 }, "error config/attention-heads", ["num_attention_heads is 6", "24", "[16, 16]"]],
@@ -62,7 +66,7 @@ it.each<readonly [change: Config, line: string, words: readonly string[]]>([
 });
 
 it.each<readonly [what: string, change: Config]>([
-  ["rows beyond the vocabulary", { vocab_size: 30 }],
+  ["rows beyond the vocabulary of a class that nobody knows", { vocab_size: 30, model_type: "new_model" }],
   ["a head size that the class knows", { head_dim: null, hidden_size: 16 }],
   ["sizes that nobody states", { intermediate_size: null, num_key_value_heads: null, vocab_size: null }],
   ["a tie that nobody states", { tie_word_embeddings: null }],
@@ -85,6 +89,26 @@ it("leaves queries alone that carry a gate, and weights that are stored transpos
     /_proj/.test(tensor.name) ? { ...tensor, shape: [...tensor.shape].reverse() } : tensor,
   );
   expect(await audit(turned, LLAMA_CONFIG)).toEqual([]);
+});
+
+describe("numbers that Python writes into JSON", () => {
+  const withText = async (change: (json: string) => string) => {
+    const files = filesOf([LLAMA], { ...LLAMA_CONFIG, rms_norm_eps: "EPS", vocab_size: 40, name: 'a "NaN" \\' });
+    const text = new TextDecoder().decode(files["config.json"]);
+    return open({ ...files, "config.json": new TextEncoder().encode(change(text)) });
+  };
+
+  it.each(["NaN", "Infinity", "-Infinity", "[0.0, Infinity]"])("are read: %s", async (value) => {
+    const checkpoint = await withText((json) => json.replace('"EPS"', value));
+    expect(checkpoint.findings).toEqual([]);
+    expect(checkpoint.config?.json.name).toBe('a "NaN" \\');
+    expect(ruleLines(judge(checkpoint))).toEqual(["error config/vocab-size", "error config/vocab-size"]);
+  });
+
+  it("don't make JSON of what is none", async () => {
+    const checkpoint = await withText((json) => json.replace('"EPS"', "NaN,,"));
+    expect(checkpoint.findings.map(({ rule }) => rule)).toEqual(["safetensors/bad-config"]);
+  });
 });
 
 describe("tables", () => {

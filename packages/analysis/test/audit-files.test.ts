@@ -54,6 +54,12 @@ it("is silent on a folder as it should be", async () => {
   expect(await saidBeside(files)).toEqual([]);
 });
 
+it("says once that a file is a stand-in, where it can't be read for that", async () => {
+  expect(await saidBeside({ "config.json": json({}), "tokenizer.json": POINTER })).toEqual([
+    `warning file/stand-in: tokenizer.json is a Git LFS pointer to the real file (12 bytes, sha256 ${"0".repeat(64)})`,
+  ]);
+});
+
 it("says nothing of files that nobody looked for", async () => {
   const set = memoryFileSet("repo", { "model.safetensors": WEIGHTS, "pytorch_model.bin": PICKLE });
   expect(ofFiles(analyse(await openFileSet(set)).findings)).toEqual([]);

@@ -36,12 +36,16 @@ describe("each contradiction is told with its values", () => {
     [
       "no architecture",
       { drop: ["general.architecture"] },
-      ["warning gguf/no-architecture: the file has tensors, and no general.architecture"],
+      [
+        'error gguf/no-architecture: the file has tensors, and no general.architecture; the hyper-parameters are those of "llama"',
+      ],
     ],
     [
       "an architecture that is a number",
       { set: [u32("general.architecture", 7)] },
-      ["warning gguf/no-architecture: the file has tensors, and general.architecture is no text"],
+      [
+        'error gguf/no-architecture: the file has tensors, and general.architecture is no text; the hyper-parameters are those of "llama"',
+      ],
     ],
     [
       "an architecture that nobody knows, with a name that must not reach a terminal as it is",
@@ -60,8 +64,8 @@ describe("each contradiction is told with its values", () => {
       "keys that count as 0 where they are missing",
       { drop: ["llama.attention.head_count", "llama.feed_forward_length"] },
       [
-        "warning gguf/missing-key: llama.attention.head_count is missing, and layers have attention",
-        "warning gguf/missing-key: llama.feed_forward_length is missing, and layers have a feed-forward network",
+        "error gguf/missing-key: llama.attention.head_count is missing, and layers have attention",
+        "error gguf/missing-key: llama.feed_forward_length is missing, and layers have a feed-forward network",
       ],
     ],
     [
@@ -113,7 +117,7 @@ describe("each contradiction is told with its values", () => {
     [
       "blocks beyond the count",
       { set: [u32("llama.block_count", 1)] },
-      ["error gguf/block-count: llama.block_count is 1, and the file has blocks up to 1"],
+      ["error gguf/block-count: llama.block_count is 1, and the file has 2 blocks: 0 to 1"],
     ],
     [
       "more experts used than there are",
@@ -147,20 +151,24 @@ describe("each contradiction is told with its values", () => {
         set: [u32("llama.expert_count", 4), u32("llama.expert_used_count", 2)],
         tensors: { "blk.0.ffn_up_exps.weight": [8, 12, 4], "blk.1.ffn_up_exps.weight": [8, 12, 3] },
       },
-      ["error gguf/expert-tensors: a stack of 3 experts, and llama.expert_count is 4 [blk.1.ffn_up_exps.weight]"],
+      [
+        'error gguf/expert-tensors: "blk.1.ffn_up_exps.weight" is a stack of 3 experts, and llama.expert_count is 4 [blk.1.ffn_up_exps.weight]',
+      ],
     ],
     [
       "no heads",
       { set: [u32("llama.attention.head_count", 0)] },
-      ["warning gguf/no-heads: llama.attention.head_count is 0"],
+      ["error gguf/no-heads: llama.attention.head_count is 0"],
     ],
     [
       "query heads that key heads don't divide, in one layer of two",
       { set: [u32s("llama.attention.head_count", [2, 3]), u32s("llama.attention.head_count_kv", [1, 2])] },
       [
         "error gguf/heads-divide: 3 query heads (llama.attention.head_count) for 2 key heads (llama.attention.head_count_kv) in layer 1: not a multiple",
-        "error gguf/tensor-shape: 8 rows, expected 12 (llama.attention.head_count 3 * 4) [blk.0.attn_q.weight]",
-        "error gguf/tensor-shape: 4 rows, expected 8 (llama.attention.head_count_kv 2 * 4) [blk.0.attn_k.weight]",
+        'error gguf/tensor-shape: "blk.0.attn_q.weight" has 8 rows, expected 12 (llama.attention.head_count 3 * 4) [blk.0.attn_q.weight]',
+        'error gguf/tensor-shape: "blk.0.attn_k.weight" has 4 rows, expected 8 (llama.attention.head_count_kv 2 * 4) [blk.0.attn_k.weight]',
+        'error gguf/tensor-shape: "blk.0.attn_v.weight" has 4 rows, expected 8 (llama.attention.head_count_kv 2 * 4) [blk.0.attn_v.weight]',
+        'error gguf/tensor-shape: "blk.0.attn_output.weight" has rows of 8 values, expected 12 (llama.attention.head_count 3 * 4) [blk.0.attn_output.weight]',
       ],
     ],
     [
@@ -187,9 +195,9 @@ describe("each contradiction is told with its values", () => {
       "tensors of another model",
       { tensors: { "token_embd.weight": [16, 6], "blk.1.ffn_up.weight": [8, 20], "blk.0.attn_q.weight": [8, 6] } },
       [
-        "error gguf/tensor-shape: rows of 16 values, expected 8 (llama.embedding_length) [token_embd.weight]",
-        "error gguf/tensor-shape: 6 rows, expected 8 (llama.attention.head_count 2 * 4) [blk.0.attn_q.weight]",
-        "error gguf/tensor-shape: 20 rows, expected 12 (llama.feed_forward_length) [blk.1.ffn_up.weight]",
+        'error gguf/tensor-shape: "token_embd.weight" has rows of 16 values, expected 8 (llama.embedding_length) [token_embd.weight]',
+        'error gguf/tensor-shape: "blk.0.attn_q.weight" has 6 rows, expected 8 (llama.attention.head_count 2 * 4) [blk.0.attn_q.weight]',
+        'error gguf/tensor-shape: "blk.1.ffn_up.weight" has 20 rows, expected 12 (llama.feed_forward_length) [blk.1.ffn_up.weight]',
       ],
     ],
     [
@@ -198,10 +206,135 @@ describe("each contradiction is told with its values", () => {
         set: [text("general.architecture", "plamo"), ...PLAMO_KEYS],
         tensors: { "blk.1.ffn_up.weight": [8, 20] },
       },
-      ["warning gguf/tensor-shape: 20 rows, expected 12 (plamo.feed_forward_length) [blk.1.ffn_up.weight]"],
+      [
+        'warning gguf/tensor-shape: "blk.1.ffn_up.weight" has 20 rows, expected 12 (plamo.feed_forward_length) [blk.1.ffn_up.weight]',
+      ],
     ],
   ])("%s", async (_, changes, lines) => {
     expect(await saidOf(changes, FAMILY)).toEqual(lines);
+  });
+});
+
+describe("each side of a tensor is held against the keys", () => {
+  const alike = Object.fromEntries(["blk.0.ffn_down.weight", "blk.1.ffn_down.weight"].map((name) => [name, [9, 7]]));
+
+  it.each<[string, GgufChanges["tensors"], string]>([
+    [
+      "a norm of a layer",
+      { "blk.1.attn_norm.weight": [4] },
+      '"blk.1.attn_norm.weight" has 4 values, expected 8 (llama.embedding_length) [blk.1.attn_norm.weight]',
+    ],
+    [
+      "the last norm",
+      { "output_norm.weight": [4] },
+      '"output_norm.weight" has 4 values, expected 8 (llama.embedding_length) [output_norm.weight]',
+    ],
+    [
+      "a norm of each head",
+      { "blk.0.attn_q_norm.weight": [2] },
+      '"blk.0.attn_q_norm.weight" has 2 values, expected 4 (llama.embedding_length / llama.attention.head_count) [blk.0.attn_q_norm.weight]',
+    ],
+    [
+      "a matrix that lies on its side",
+      { "blk.1.ffn_down.weight": [8, 12] },
+      '"blk.1.ffn_down.weight" has 12 rows, expected 8 (llama.embedding_length), and rows of 8 values, expected 12 (llama.feed_forward_length) [blk.1.ffn_down.weight]',
+    ],
+    [
+      "the output of attention",
+      { "blk.0.attn_output.weight": [4, 8] },
+      '"blk.0.attn_output.weight" has rows of 4 values, expected 8 (llama.attention.head_count 2 * 4) [blk.0.attn_output.weight]',
+    ],
+    [
+      "the values",
+      { "blk.0.attn_v.weight": [8, 8] },
+      '"blk.0.attn_v.weight" has 8 rows, expected 4 (llama.attention.head_count_kv 1 * 4) [blk.0.attn_v.weight]',
+    ],
+    [
+      "the input of a projection",
+      { "blk.0.attn_k.weight": [4, 4] },
+      '"blk.0.attn_k.weight" has rows of 4 values, expected 8 (llama.embedding_length) [blk.0.attn_k.weight]',
+    ],
+    [
+      "the same mistake in each layer, in one line",
+      alike,
+      '"blk.0.ffn_down.weight" and 1 more tensor like it have 7 rows, expected 8 (llama.embedding_length), and rows of 9 values, expected 12 (llama.feed_forward_length) [blk.0.ffn_down.weight]',
+    ],
+  ])("%s", async (_, tensors, line) => {
+    expect(await saidOf({ tensors: tensors ?? {} }, FAMILY)).toEqual([`error gguf/tensor-shape: ${line}`]);
+  });
+
+  it("a head may be as wide as the keys say, and values may be wider than keys", async () => {
+    const set = ["key_length", "value_length"].map((name, i) => u32(`llama.attention.${name}`, 4 + 2 * i));
+    const own = {
+      "attn_v.weight": [8, 6],
+      "attn_output.weight": [12, 8],
+      "attn_q_norm.weight": [4],
+      "attn_k_norm.weight": [4],
+    };
+    const tensors = Object.fromEntries(
+      Object.entries(own).flatMap(([name, shape]) => [0, 1].map((i) => [`blk.${i}.${name}`, shape] as const)),
+    );
+    expect(await saidOf({ set, tensors }, FAMILY)).toEqual([]);
+  });
+});
+
+describe("one cause is one finding", () => {
+  it("an architecture that the keys don't stand under", async () => {
+    expect(await saidOf({ set: [text("general.architecture", "qwen3")] }, /^gguf\/(?!missing-norm)/)).toEqual([
+      'error gguf/missing-key: general.architecture is "qwen3", and the hyper-parameters are those of "llama"',
+    ]);
+  });
+
+  it("experts in every stack of every layer", async () => {
+    const stacks = [0, 1].flatMap((i) =>
+      ["gate", "up"].map((part) => [`blk.${i}.ffn_${part}_exps.weight`, [8, 12, 3]] as const),
+    );
+    const set = [u32("llama.expert_count", 4), u32("llama.expert_used_count", 2)];
+    expect(await saidOf({ set, tensors: Object.fromEntries(stacks) }, FAMILY)).toEqual([
+      'error gguf/expert-tensors: "blk.0.ffn_gate_exps.weight" and 3 more tensors are stacks of 3 experts, and llama.expert_count is 4 [blk.0.ffn_gate_exps.weight]',
+    ]);
+  });
+
+  it("a single block without tensors", async () => {
+    expect(await saidOf({ set: [u32("llama.block_count", 3)] }, FAMILY)).toEqual([
+      "error gguf/block-count: llama.block_count is 3, and block 2 has no tensors",
+    ]);
+  });
+});
+
+describe("numbers that no model can have", () => {
+  it.each([
+    [Number.NaN, "error gguf/number: llama.attention.layer_norm_rms_epsilon is NaN"],
+    [-1, "error gguf/number: llama.attention.layer_norm_rms_epsilon is -1"],
+  ])("an epsilon of %s", async (value, line) => {
+    expect(await saidOf({ set: [f32("llama.attention.layer_norm_rms_epsilon", value)] })).toEqual([line]);
+  });
+
+  it("a base of rotations that is 0, but not a scale that is 0", async () => {
+    const set = [f32("llama.rope.freq_base", 0), f32("llama.rope.scaling.factor", 0)];
+    expect(await saidOf({ set })).toEqual(["warning gguf/number: llama.rope.freq_base is 0"]);
+  });
+});
+
+describe("norms of queries and keys", () => {
+  const asQwen3 = async (names: readonly string[]) => {
+    const { metadata } = await ggufModel();
+    const keys = metadata.flatMap(({ key, type, value }) =>
+      key.startsWith("llama.") && typeof value === "number"
+        ? [{ key: key.replace("llama", "qwen3"), type, value } as never]
+        : [],
+    );
+    const tensors = Object.fromEntries(
+      [0, 1].flatMap((i) => names.map((name) => [`blk.${i}.${name}.weight`, [4]] as const)),
+    );
+    return saidOf({ set: [text("general.architecture", "qwen3"), ...keys], tensors }, FAMILY);
+  };
+
+  it("are missed where the architecture can't do without", async () => {
+    expect(await asQwen3(["attn_q_norm", "attn_k_norm"])).toEqual([]);
+    expect(await asQwen3(["attn_k_norm"])).toEqual([
+      "error gguf/missing-norm: no layer has attn_q_norm, which qwen3 has in every layer",
+    ]);
   });
 });
 

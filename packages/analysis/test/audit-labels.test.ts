@@ -92,6 +92,8 @@ function labelled(labels: MadeLabels, typeOf: (name: string) => string, base = l
 describe("quantization labels", () => {
   it.each<[string, MadeLabels, string, string[]]>([
     ["true ones", { file: "m-Q4_K_M.gguf", fileType: 15 }, "Q4_K", []],
+    ["what it was made from, behind its own", { file: "m-Q4_K_M-from-F16.gguf", fileType: 15 }, "Q4_K", []],
+    ["nothing but what it was made from", { file: "m-requantized-from-Q8_0.gguf", fileType: 15 }, "Q4_K", []],
     ["no label in the name", { file: "m.gguf", fileType: 15 }, "Q4_K", []],
     [
       "a name with more bits than there are",

@@ -12,6 +12,7 @@ import { RECIPES as MLX } from "../../../fixtures/quantized/mlx.mjs";
 import { RECIPES as MODELOPT } from "../../../fixtures/quantized/modelopt.mjs";
 import { MODULE, type Recipe } from "../../../fixtures/quantized/write.mjs";
 import { describeReal, expandHeads, hasRealData, listReal, realData } from "../../../test-support/real-data.ts";
+import { analyse } from "../src/index.ts";
 import {
   audit,
   bf16,
@@ -89,11 +90,70 @@ describe("layers", () => {
 
   it("doubts a layer without a feed-forward part, unless it is stated which layers have one", async () => {
     const pruned = without(LLAMA, /layers\.5\.mlp/, "model.layers.5.post_attention_layernorm.weight");
-    expect(ruleLines(await audit(pruned, LLAMA_CONFIG))).toEqual(["warning tensors/odd-layer"]);
-    expect(await messages(pruned, LLAMA_CONFIG)).toEqual([
+    const config = { ...LLAMA_CONFIG, auto_map: {} };
+    expect(ruleLines(await audit(pruned, config))).toEqual(["warning tensors/odd-layer"]);
+    expect(await messages(pruned, config)).toEqual([
       "layer 5 has no feed-forward part; the 11 others of the stack have one",
     ]);
     expect(await audit(pruned, { ...LLAMA_CONFIG, block_configs: [{}] })).toEqual([]);
+  });
+
+  it.each<readonly [what: string, lost: RegExp, config: Config]>([
+    ["one layer of an architecture that builds all alike", /layers\.5\.self_attn/, {}],
+    ["several of them", /layers\.[3-6]\.self_attn/, {}],
+    [
+      "a layer that is stated to attend",
+      /layers\.5\.self_attn/,
+      { model_type: "new_model", layer_types: Array(LAYERS).fill("full_attention") },
+    ],
+  ])("is sure that attention was lost in %s", async (_, lost, config) => {
+    const findings = await audit(without(LLAMA, lost), { ...LLAMA_CONFIG, ...config });
+    expect(ruleLines(findings)).toEqual(["error tensors/odd-layer"]);
+    expect(findings[0]?.message).toMatch(/^layers? [3-6-]+ ha(?:s|ve) no attention/);
+  });
+
+  it("leaves layers alone that are stated to do something else", async () => {
+    const layer_types = Array.from({ length: LAYERS }, (_, i) => (i === 5 ? "none" : "full_attention"));
+    const config = { ...LLAMA_CONFIG, model_type: "new_model", layer_types };
+    expect(await audit(without(LLAMA, /layers\.5\.self_attn/), config)).toEqual([]);
+  });
+
+  const down = (layer: number) => `model.layers.${layer}.mlp.down_proj.weight`;
+
+  it.each([
+    ["turned", [24, 16]],
+    ["flattened", [384]],
+    ["of another width", [16, 20]],
+  ])("names a weight that is %s", async (_, shape) => {
+    const odd = reshaped(LLAMA, down(5), ...shape);
+    const findings = await audit(odd, LLAMA_CONFIG);
+    expect(ruleLines(findings)).toEqual(["error tensors/odd-shape"]);
+    expect(findings[0]).toMatchObject({
+      tensor: down(5),
+      message: `layer 5: "${down(5)}" is [${shape.join(", ")}], in 11 other layers [16, 24]`,
+    });
+    // Of a class that nobody knows only the same numbers in another order are odd.
+    const unknown = await audit(odd, { ...LLAMA_CONFIG, model_type: "new_model" });
+    expect(ruleLines(unknown)).toEqual(shape[1] === 20 ? [] : ["warning tensors/odd-shape"]);
+  });
+
+  it("names layers of another model in one line, and leaves widths alone that go from layer to layer", async () => {
+    const widened = (from: number, to: number, width: (i: number) => number) =>
+      LLAMA.map((tensor) => {
+        const layer = layerOf(tensor.name);
+        if (layer < from || layer >= to || !tensor.name.includes(".mlp.")) return tensor;
+        return { ...tensor, shape: tensor.shape.map((size) => (size === 24 ? width(layer) : size)) };
+      });
+    expect(
+      await messages(
+        widened(4, 8, () => 32),
+        LLAMA_CONFIG,
+      ),
+    ).toEqual([
+      'layers 4-7: "model.layers.4.mlp.down_proj.weight" is [16, 32], in 8 other layers [16, 24], and 2 more tensors differ',
+    ]);
+    const growing = widened(0, LAYERS, (layer) => 24 + layer);
+    expect(await audit(growing, { ...LLAMA_CONFIG, model_type: "openelm" })).toEqual([]);
   });
 
   it("names gaps between layers, and those that are missing at the end", async () => {
@@ -159,7 +219,38 @@ describe("a missing file", () => {
   });
 });
 
+describe("a file that can't be read, or only in part", () => {
+  it("takes layers with it, without a gap that nobody explains", async () => {
+    const shards = [
+      LLAMA.filter(({ name }) => layerOf(name) < 4),
+      LLAMA.filter(({ name }) => layerOf(name) >= 4 && layerOf(name) < 8),
+      LLAMA.filter(({ name }) => layerOf(name) >= 8),
+    ];
+    const files = filesOf(shards, LLAMA_CONFIG);
+    files["model-00002-of-00003.safetensors"] = new TextEncoder().encode("<html><body>503</body></html>");
+    const findings = judge(await open(files));
+    expect(findings.map(({ rule, message }) => `${rule}: ${message}`)).toEqual([
+      "tensors/lost-layers: lost with the files that can't be read: layers 4-7 whole",
+    ]);
+  });
+
+  it("leaves the layer in part in which the header breaks off", async () => {
+    const [file] = Object.values(filesOf([LLAMA], LLAMA_CONFIG));
+    const cut = (file as Uint8Array).slice(0, 400);
+    const files = { ...filesOf([LLAMA], LLAMA_CONFIG), "model.safetensors": cut };
+    const lost = judge(await open(files)).filter(({ rule }) => rule === "tensors/lost-layers");
+    expect(lost[0]?.message).toMatch(/^not read, as the header breaks off: .*layers? .* whole, layer 0 in part$/);
+  });
+});
+
 describe("experts", () => {
+  it.each<readonly [lost: RegExp, what: string]>([
+    [/\.mlp\.gate\.weight$/, "layers 0-11 lack the router"],
+    [/layers\.[0-6]\..*\.down_proj/, "layers 0-6 lack the down matrices of the experts"],
+  ])("names what no set does without: %s", async (lost, message) => {
+    expect(await messages(without(MOE, lost), MOE_CONFIG)).toContain(message);
+  });
+
   it("names any expert that lacks a matrix, and which", async () => {
     const routed = MOE.filter(({ name }) => name.includes(".experts."));
     await fc.assert(
@@ -276,6 +367,24 @@ describe("quantized groups", () => {
         "error true",
       ]);
     }
+  });
+
+  it.each([
+    ["compressed-tensors FP8 by blocks", ".weight_scale"],
+    ["bitsandbytes 8-bit", ".SCB"],
+  ])("of %s are known to need scales also where all are lost", async (name, side) => {
+    const recipe = RECIPES.find((one) => one.name === name);
+    if (!recipe) throw new Error("no recipe");
+    const lines = await groupLines(without(modules(recipe), new RegExp(`\\${side}$`)), withConfig(recipe));
+    expect(lines).toEqual(["error quantization/incomplete-group"]);
+  });
+
+  it("are said to be damaged, and not to be reported, where they lack their scales", async () => {
+    const recipe = AWQ.find(({ name }) => name === "AWQ GEMM") as Recipe;
+    const tensors = without(modules(recipe), `${MODULE.replace(".0.", ".7.")}.scales`);
+    const { findings } = analyse(await open(filesOf([tensors], withConfig(recipe))));
+    expect(ruleLines(findings)).toContain("error quantization/incomplete-group");
+    expect(findings.find(({ rule }) => rule === "quantization/packed")?.fix).toContain("quantize the model again");
   });
 
   it.each(["GPTQ 4-bit", "FP8 by blocks", "compressed-tensors NVFP4"])("of %s are scales of a weight", async (name) => {

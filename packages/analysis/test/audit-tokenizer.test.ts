@@ -41,8 +41,8 @@ describe("in a GGUF file", () => {
       "tables with fewer rows than tokens, or with more",
       { tensors: { "token_embd.weight": [8, 5], "output.weight": [8, 8] } },
       [
-        "error tokenizer/embedding-rows: 5 rows for 6 tokens (tokenizer.ggml.tokens) [token_embd.weight]",
-        "warning tokenizer/embedding-rows: 8 rows for 6 tokens (tokenizer.ggml.tokens) [output.weight]",
+        'error tokenizer/embedding-rows: "token_embd.weight" has 5 rows for 6 tokens (tokenizer.ggml.tokens) [token_embd.weight]',
+        'error tokenizer/embedding-rows: "output.weight" has 8 rows for 6 tokens (tokenizer.ggml.tokens) [output.weight]',
       ],
     ],
     [
@@ -52,7 +52,19 @@ describe("in a GGUF file", () => {
         set: [text("tokenizer.ggml.model", "none"), u32("llama.vocab_size", 7)],
         tensors: { "output.weight": null },
       },
-      ["error tokenizer/embedding-rows: 6 rows for 7 tokens (llama.vocab_size) [token_embd.weight]"],
+      [
+        'error tokenizer/embedding-rows: "token_embd.weight" has 6 rows for 7 tokens (llama.vocab_size) [token_embd.weight]',
+      ],
+    ],
+    [
+      "a size of the vocabulary that is of another model",
+      { set: [u32("llama.vocab_size", 100)] },
+      ["note tokenizer/vocab-size: llama.vocab_size is 100, and there are 6 tokens and as many rows"],
+    ],
+    [
+      "a way of splitting text that nobody knows",
+      { set: [text("tokenizer.ggml.pre", "nonsense\u202e")] },
+      ['note tokenizer/unknown-pre-tokenizer: tokenizer.ggml.pre is "nonsense\\u202e", which is not a known one'],
     ],
     [
       "byte pairs without merges and without a pre-tokenizer",

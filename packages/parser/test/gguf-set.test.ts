@@ -1,5 +1,5 @@
 /** Split GGUF sets: joined through any part, checked against what the parts say, shown as far as they are there. */
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -10,6 +10,8 @@ import {
   type Checkpoint,
   CheckpointError,
   type FileSet,
+  type Finding,
+  findingOfError,
   type GgufInput,
   memoryFileSet,
   openCheckpoint,
@@ -94,6 +96,19 @@ describe("a split set", () => {
     expect(rules(await open(twice))).toEqual(["gguf/duplicate-tensor"]);
   });
 
+  it("has one finding for the tensors that two parts share", async () => {
+    const split = splitGguf(MODEL, { tensorsPerPart: 1 });
+    const all = split.map((part, i) => ({ ...part, tensors: i === 0 ? [] : MODEL.tensors }));
+    const files = Object.fromEntries(all.map((part, i) => [splitFileName("m", i + 1, 3), writeGguf(part)]));
+    const { findings } = await readGgufSet(memoryFileSet("folder", files), splitFileName("m", 1, 3));
+    const [finding, ...more] = findings.filter(({ rule }) => rule === "gguf/duplicate-tensor");
+    expect(more).toEqual([]);
+    expect(finding).toMatchObject({ severity: "error", tensor: "blk.0.attn_q.weight", part: splitFileName("m", 3, 3) });
+    expect(finding?.message).toContain(
+      `all 3 tensors of ${splitFileName("m", 3, 3)} stand in ${splitFileName("m", 2, 3)}, too`,
+    );
+  });
+
   it("is told from a part under another name", async () => {
     const first = parts()[splitFileName("m", 1, 3)] as Uint8Array;
     const checkpoint = await readGgufSet(memoryFileSet("folder", { "renamed.gguf": first }), "renamed.gguf");
@@ -165,6 +180,12 @@ describe("a folder", () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it.runIf(existsSync("/dev/null"))("is told from a device, which is not read", async () => {
+    const finding = await openCheckpoint("/dev/null").catch((error: CheckpointError) => findingOfError(error));
+    expect(finding).toMatchObject({ rule: "read/unsupported", message: expect.stringContaining("is a device") });
+    expect((finding as Finding).fix).toMatch(/^get it as a plain file/);
   });
 
   it("without a checkpoint is an error that says what was looked for", async () => {

@@ -181,6 +181,86 @@ describe("a set", () => {
     ]);
   });
 
+  /** What is said of files whose tensors are `held`, by an index that places them as `listed` says. */
+  const mixed = async (held: Record<string, string[]>, listed: Record<string, string[]>, total?: number) => {
+    const name = "m.safetensors.index.json";
+    const files = Object.fromEntries(Object.entries(held).map(([shard, names]) => [shard, file(...names)]));
+    const set = await open({ ...files, [name]: index(listed, total === undefined ? {} : { total_size: total }) }, name);
+    return set.findings.map(({ rule, message, tensor }) => ({ rule: rule.replace(/^.*\//, ""), message, tensor }));
+  };
+  const numbered = (prefix: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+  const [as, bs, others] = [numbered("a", 8), numbered("b", 5), numbered("x", 6)];
+
+  it("has one finding for two files that were exchanged", async () => {
+    expect(await mixed({ [one]: bs, [two]: as }, { [one]: as, [two]: bs })).toEqual([
+      {
+        rule: "wrong-shard",
+        message: `the files "${one}" and "${two}" are exchanged: the first holds all 5 tensors that the index places in the second, and the second all 8 of the first`,
+        tensor: "a0",
+      },
+    ]);
+  });
+
+  it("has one finding for the tensors of one file that stand in another", async () => {
+    const found = await mixed({ [one]: as.slice(4), [two]: [...bs, ...as.slice(0, 4)] }, { [one]: as, [two]: bs });
+    expect(found).toEqual([
+      {
+        rule: "wrong-shard",
+        message: `4 tensors that the index places in "${one}" stand in "${two}": "a0", "a1", "a2" and 1 more`,
+        tensor: "a0",
+      },
+    ]);
+  });
+
+  it("says that a file is a copy of another", async () => {
+    for (const [copy, original, lost] of [
+      [two, one, bs],
+      [one, two, as],
+    ] as const) {
+      const held = original === one ? as : bs;
+      const found = await mixed({ [one]: [...held], [two]: [...held] }, { [one]: as, [two]: bs }, 4 * 13);
+      expect(found.map(({ rule }) => rule)).toEqual(["tensor-in-two-shards", "not-in-shards"]);
+      expect(found[0]?.message).toContain(`all ${held.length} tensors of "${two}" stand in "${one}", too`);
+      expect(found[1]?.message).toContain(`"${copy}" holds tensors of "${original}" in place of the ${lost.length}`);
+    }
+  });
+
+  it("says that the index is of another model, or one file of it", async () => {
+    const index = await mixed({ [one]: others, [two]: ["y"] }, { [one]: as, [two]: bs }, 4 * 13);
+    expect(index.map(({ rule }) => rule)).toEqual(["not-in-shards"]);
+    expect(index[0]?.message).toBe(
+      "13 of the 13 tensors that the index places in these files are in none of them, and 7 tensors of the files are not in it: it is the index of another model, or of another version",
+    );
+    const shard = await mixed({ [one]: as, [two]: others }, { [one]: as, [two]: bs }, 4 * 13);
+    expect(shard.map(({ rule }) => rule)).toEqual(["not-in-shards"]);
+    expect(shard[0]?.message).toContain(`"${two}" is of another model`);
+  });
+
+  it("says that the index is of another version, where most tensors stand elsewhere", async () => {
+    const held = { [one]: [...bs, ...as.slice(0, 1)], [two]: as.slice(1) };
+    const found = await mixed(held, { [one]: as, [two]: [...bs.slice(1)], "m-3.safetensors": bs.slice(0, 1) });
+    expect(found.map(({ rule }) => rule)).toEqual(["missing-shard", "wrong-shard"]);
+    expect(found[1]?.message).toContain("12 of the 13 tensors that the index places stand in other files");
+    expect(found[1]?.message).toContain("the index of another version");
+  });
+
+  it("counts what it doesn't list where very many files are mixed up", async () => {
+    const name = (i: number): string => `m-${String(i).padStart(5, "0")}-of-00300.safetensors`;
+    const held: Record<string, string[]> = {};
+    const listed: Record<string, string[]> = {};
+    for (let i = 1; i <= 300; i++) {
+      held[name(i)] = [`t${i}`, `u${i}`, `v${i}`, `extra${i}`];
+      listed[name(i)] = [`t${i}`, `u${i}`, `v${i}`, `lost${i}`];
+    }
+    const found = await mixed(held, listed);
+    for (const rule of ["not-in-shards", "not-in-index"]) {
+      const of = found.filter((finding) => finding.rule === rule);
+      expect(of).toHaveLength(100);
+      expect(of.at(-1)?.message).toMatch(/^201 more tensors /);
+    }
+  });
+
   it("shows the other shards when one is broken, and names it", async () => {
     const broken = new TextEncoder().encode("<!doctype html>");
     const set = await open({ [one]: file("a"), [two]: broken }, one);
@@ -199,6 +279,7 @@ describe("a set", () => {
     expect(set.error).toBeUndefined();
     expect(set.tensors.map(({ name }) => name)).toEqual(["a", "c"]);
     expect(set.findings).toMatchObject([{ rule: "safetensors/unreadable-shard", part: one }]);
+    expect(set.findings[0]?.why).toBe("1 tensor of it was read; those after the cut are missing from every count here");
   });
 
   it("takes names and total_size from a variant's index", async () => {
@@ -231,8 +312,8 @@ describe("a set", () => {
   it("never opens what an index must not name", async () => {
     const opened: string[] = [];
     const inner = memoryFileSet("set", {
-      "i.safetensors.index.json": index({ "../secret.safetensors": ["a"], [one]: ["b"] }),
-      [one]: file("b"),
+      "i.safetensors.index.json": index({ "../secret.safetensors": ["a"], "../../etc/passwd": ["c"], [one]: ["b"] }),
+      [one]: file("b", "c"),
     });
     const set = await readSafetensorsSet(
       {
@@ -245,7 +326,8 @@ describe("a set", () => {
       "i.safetensors.index.json",
     );
     expect(opened.sort()).toEqual(["i.safetensors.index.json", one]);
-    expect(rules(set.findings)).toEqual(["unsafe-shard-name"]);
+    expect(rules(set.findings)).toEqual(["unsafe-shard-name", "unsafe-shard-name"]);
+    for (const { message } of set.findings) expect(message).toContain("leaves its folder");
   });
 
   it("doesn't make a million names of a number in a file name", async () => {

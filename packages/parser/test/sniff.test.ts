@@ -69,6 +69,14 @@ it("goes by the name only where the bytes don't tell", () => {
   expect(sniff(text("GGUF"), "a.safetensors").kind).toBe("gguf");
 });
 
+it("takes JSON in place of weights for a server's answer", () => {
+  const said = (json: string, name: string): string => describeForeign(sniff(text(json), name), name).message;
+  const answer = "the download got a server's answer, perhaps an error; fetch it again";
+  expect(said('{"error": "Repository not found"}', "model.dat")).toContain(answer);
+  expect(said('{"a": 1}', "model.safetensors")).toContain(answer);
+  expect(said('{"model_type": "llama"}', "config.json")).toContain("open the weights beside it");
+});
+
 it("answers in one line for any bytes, however few", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {

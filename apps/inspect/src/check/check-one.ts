@@ -61,12 +61,7 @@ export async function checkOne(target: string, options: CheckOptions): Promise<C
       target,
       source: report.source,
       report,
-      findings: [
-        ...(error ? [findingOfError(error)] : []),
-        ...report.findings,
-        ...(weights?.findings ?? []),
-        ...(secondOpinion?.findings ?? []),
-      ],
+      findings: [...report.findings, ...(weights?.findings ?? []), ...(secondOpinion?.findings ?? [])],
       ...(error && { error }),
       filesBeside: (checkpoint.beside?.files.length ?? checkpoint.parts.length) - checkpoint.parts.length,
       ...(weights && { weights }),

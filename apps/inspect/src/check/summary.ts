@@ -10,6 +10,8 @@ export interface Summary {
   /** Of those, what could not be opened as a checkpoint at all. */
   readonly unreadable: number;
   readonly counts: Counts;
+  /** Bytes of tensor data that were read. */
+  readonly weightBytes: number;
 }
 
 export function summarise(all: readonly Checked[], failOn: Severity): Summary {
@@ -18,6 +20,7 @@ export function summarise(all: readonly Checked[], failOn: Severity): Summary {
     checkpoints: all.length,
     failed: each.filter((counts) => fails(counts, failOn)).length,
     unreadable: all.filter(({ source }) => !source).length,
+    weightBytes: all.reduce((sum, { weights }) => sum + (weights?.bytesRead ?? 0), 0),
     counts: {
       error: each.reduce((sum, { error }) => sum + error, 0),
       warning: each.reduce((sum, { warning }) => sum + warning, 0),

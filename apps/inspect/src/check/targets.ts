@@ -59,6 +59,8 @@ async function checkpointsBelow(folder: string): Promise<string[]> {
   });
   const byFolder = new Map<string, string[]>();
   for (const file of naturally(files)) {
+    // Links to files count; folders may be called like a file.
+    if ((await stat(join(folder, file)).catch(() => undefined))?.isDirectory()) continue;
     const at = dirname(file);
     const names = byFolder.get(at);
     if (names) names.push(basename(file));

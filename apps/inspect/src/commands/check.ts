@@ -10,7 +10,7 @@ import { sarifLog } from "../check/sarif.ts";
 import { summarise } from "../check/summary.ts";
 import { expandTargets } from "../check/targets.ts";
 import { print, terminalStyle } from "../terminal.ts";
-import { checkedLines, checkView, ruleListView, summaryLine } from "../views/check.ts";
+import { checkedLines, checkView, ruleListView, summaryLines } from "../views/check.ts";
 import { jsonText } from "../views/json.ts";
 import { withWideText } from "../views/text.ts";
 import { type CommonFlags, EXIT, NO_TARGET, UsageError } from "./command.ts";
@@ -35,6 +35,7 @@ export const CHECK_DEFAULTS = {
 export async function runCheck(flags: CheckFlags): Promise<void> {
   const style = terminalStyle(flags);
   if (flags.json && flags.sarif) throw new UsageError("--json and --sarif are two answers; name one");
+  if (flags.list && flags.sarif) throw new UsageError("--list has no form as SARIF; a log of --sarif names every rule");
   if (flags.list) {
     await print(flags.json ? jsonText(ruleDocument()) : ruleListView(style));
     return;
@@ -52,7 +53,7 @@ export async function runCheck(flags: CheckFlags): Promise<void> {
   process.exitCode = exitCodeOf(summary);
   if (flags.json) await print(jsonText(checkDocument(all, flags.failOn)));
   else if (flags.sarif) await print(jsonText(sarifLog(all, process.exitCode)));
-  else if (all.length > 1) await print(await withWideText(() => `\n${summaryLine(summary, style)}`));
+  else if (all.length > 1) await print(await withWideText(() => `\n${summaryLines(summary, style)}`));
 }
 
 /** 3 where there was nothing to check at all, else 1 where something is at or above `--fail-on`. */
@@ -77,11 +78,17 @@ async function checkAll(
     if (!isNew(target)) continue;
     const { report, ...checked } = await checkOne(target, options);
     read.add(resolve(target));
-    for (const { name } of checked.source?.parts ?? []) read.add(resolve(checked.folder ?? "", name));
+    for (const name of looked(checked)) read.add(resolve(checked.folder ?? "", name));
     all.push(checked);
     await visit(report ? { ...checked, report } : checked, all.length > 1 || targets.some(isNew));
   }
   return all;
+}
+
+/** Files that need no look of their own: parts, and what lies beside an index that doesn't name it, which is a finding already. */
+function looked({ source, findings }: Checked): string[] {
+  const orphans = findings.flatMap(({ rule, part }) => (rule === "safetensors/orphan-shard" && part ? [part] : []));
+  return [...(source?.parts ?? []).map(({ name }) => name), ...orphans];
 }
 
 /** Every rule, for scripts. */

@@ -1,5 +1,5 @@
 /** `inspect check` for people: findings by severity, each rule once; of several checkpoints a line each. */
-import { formatExact, kindTitle, plural, RULES } from "@checkpoint-inspect/analysis";
+import { formatBytes, formatExact, kindTitle, plural, RULES } from "@checkpoint-inspect/analysis";
 import type { Finding, Severity } from "@checkpoint-inspect/parser";
 
 import type { CheckedReport } from "../check/check-one.ts";
@@ -69,7 +69,7 @@ function ruleLines(rule: string, cases: readonly Finding[], only: string | undef
     lines.push(...asideLines(finding.why, style), ...asideLines(finding.fix && `fix: ${finding.fix}`, style));
   }
   const more = cases.length - shown.length;
-  if (more > 0) lines.push(style.color.dim(`    and ${formatExact(more)} more; --json has them all`));
+  if (more > 0) lines.push(style.color.dim(`    and ${formatExact(more)} more: see --json`));
   return lines;
 }
 
@@ -106,11 +106,14 @@ function verdictWord(findings: readonly Finding[], failOn: Severity, style: Styl
 }
 
 /** What the verdict rests on. */
-function scopeLines({ report, filesBeside, weights }: CheckedReport, style: Style): string[] {
+function scopeLines({ report, filesBeside, weights, secondOpinion }: CheckedReport, style: Style): string[] {
   if (!report) return [];
+  const run = RULES.filter(
+    ({ id }) => (weights || !id.startsWith("weights/")) && (secondOpinion || !id.startsWith("opinion/")),
+  );
   const beside = filesBeside > 0 ? ` and ${plural(filesBeside, "file")} beside it` : "";
   const unread = weights ? "" : "; the weights' values weren't read (--weights reads them)";
-  const words = `${formatExact(RULES.length)} rules, on the header${beside}${unread}`;
+  const words = `${formatExact(run.length)} rules, on the header${beside}${unread}`;
   return wrap(words, style.width).map((line) => style.color.dim(line));
 }
 
@@ -144,11 +147,13 @@ export function checkedLines(checked: CheckedReport, failOn: Severity, style: St
   ].join("\n");
 }
 
-/** The last line of a run over several. */
-export function summaryLine({ checkpoints, failed, counts }: Summary, style: Style): string {
+/** The last lines of a run over several. */
+export function summaryLines({ checkpoints, failed, counts, weightBytes }: Summary, style: Style): string {
   const verdict = failed > 0 ? style.color.bold.red("FAIL") : style.color.green("ok");
-  const passed = checkpoints - failed;
-  return `${verdict}  ${plural(checkpoints, "checkpoint")}: ${formatExact(failed)} failed, ${formatExact(passed)} passed; ${countWords(counts)}`;
+  const read = weightBytes > 0 ? `; ${formatBytes(weightBytes)} of weights read` : "";
+  const words = `${plural(checkpoints, "checkpoint")}: ${formatExact(failed)} failed, ${formatExact(checkpoints - failed)} passed; ${countWords(counts)}${read}`;
+  const [first = "", ...more] = wrap(words, style.width - 6);
+  return [`${verdict}  ${first}`, ...more.map((line) => `      ${line}`)].join("\n");
 }
 
 /** `inspect check --list`: every rule by its family. */

@@ -118,7 +118,7 @@ const NO_BREAK = "\u00a0";
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
-  const words = text.split(" ");
+  const words = text.split(" ").flatMap((word) => (word.length > columns ? pieces(word, columns) : [word]));
   for (let i = 0; i < words.length; i++) {
     let word = words[i] as string;
     if (/\d$/.test(word) && UNIT.test(words[i + 1] ?? "")) word += ` ${words[++i]}`;
@@ -132,6 +132,27 @@ export function wrap(text: string, columns: number): string[] {
   }
   if (line !== "") lines.push(line);
   return lines;
+}
+
+/** A word that no line is long enough for, in pieces that fit. */
+function pieces(word: string, columns: number): string[] {
+  const room = Math.max(1, columns);
+  if (width(word) <= room) return [word];
+  const parts: string[] = [];
+  let part = "";
+  let taken = 0;
+  for (const character of word) {
+    const own = width(character);
+    if (taken + own > room && part !== "") {
+      parts.push(part);
+      part = "";
+      taken = 0;
+    }
+    part += character;
+    taken += own;
+  }
+  parts.push(part);
+  return parts;
 }
 
 /** Breaks a list between its items, `a, b,` and `c`; an item that is too long is broken like text. */

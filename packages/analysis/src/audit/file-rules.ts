@@ -102,9 +102,14 @@ function* brokenPromises(subject: Subject): Generator<Evidence> {
   }
 }
 
+function isStandIn({ kind, sizeBytes }: BesideFile): boolean {
+  return kind !== undefined && (STAND_INS.has(kind) || (kind === "empty" && sizeBytes === 0));
+}
+
 function* standIns(subject: Subject): Generator<Evidence> {
-  for (const { name, kind, what, sizeBytes } of othersOf(subject)) {
-    if (kind === undefined || !(STAND_INS.has(kind) || (kind === "empty" && sizeBytes === 0))) continue;
+  for (const file of othersOf(subject)) {
+    if (!isStandIn(file)) continue;
+    const { name, what } = file;
     // Another kind of weights isn't what is loaded here.
     const severity = isPromised(name) ? "error" : "warning";
     yield { severity, message: `${quoted(name).slice(1, -1)} is ${what}`, part: name };
@@ -174,8 +179,12 @@ function* autoMapTargets(map: JsonValue | undefined): Generator<string> {
 
 function* unreadable({ checkpoint }: Subject): Generator<Evidence> {
   const { files = [], fileCount, unreadable: list = [] } = checkpoint.beside ?? {};
-  for (const { name, why } of list)
+  // A stand-in is said already.
+  const said = new Set(files.filter(isStandIn).map(({ name }) => name));
+  for (const { name, why } of list) {
+    if (said.has(name)) continue;
     yield { message: `${quoted(name).slice(1, -1)} can't be read: ${quoted(why, 200).slice(1, -1)}`, part: name };
+  }
   if (fileCount !== undefined)
     yield {
       message: `the folder has ${plural(fileCount, "file")}; the first ${plural(files.length, "name")} are looked at`,

@@ -114,9 +114,9 @@ const ROWS: Readonly<Record<TemplateRule, Row>> = {
     fix: "check that the address belongs to the model's maker",
   },
   "not-parsed": {
-    severity: "note",
+    severity: "warning",
     means: "a chat template can't be parsed here",
-    why: "it was searched as text alone, so less would be found; other renderers may know more of the language",
+    why: "it was searched as text alone, so what it hides may go unseen; transformers and llama.cpp may refuse it, too",
     fix: "read the template, or render it with the library that the model is for",
   },
 };

@@ -15,7 +15,15 @@ import {
   SCALE_WEIGHTS,
 } from "./gguf-names.ts";
 import { hfClassifier } from "./hf-classifier.ts";
-import type { Bucket, Classifier, Role, RoleFacts, Stack } from "./role.ts";
+import {
+  type Bucket,
+  type Classifier,
+  MAX_REMEMBERED,
+  type Role,
+  type RoleFacts,
+  type Stack,
+  UNKNOWN_ROLE,
+} from "./role.ts";
 
 /** What the tables say of a base name. */
 interface Meaning {
@@ -219,6 +227,7 @@ export function ggufClassifier(facts: RoleFacts): Classifier {
     const key = patternOf(name, found);
     let entry = entries.get(key);
     if (!entry) {
+      if (entries.size >= MAX_REMEMBERED) return UNKNOWN_ROLE;
       entry = entryOf(key, facts.architecture);
       entries.set(key, entry);
     }

@@ -11,7 +11,7 @@ import { isNumber, MAX_INDEX_DIGITS, MAX_SEGMENTS, type NameParts, takeApart } f
 import { locate } from "./hf-place.ts";
 import { PAYLOADS, QUANT_SIDE, TEXT_PREFIXES } from "./hf-rules-names.ts";
 import { mtpVerdict, type Verdict, verdictAt } from "./hf-verdict.ts";
-import type { Classifier, RoleFacts, Stack } from "./role.ts";
+import { type Classifier, MAX_REMEMBERED, type RoleFacts, type Stack, UNKNOWN_ROLE } from "./role.ts";
 
 export { isLoraName } from "./hf-verdict.ts";
 
@@ -144,6 +144,7 @@ export function hfClassifier(facts: RoleFacts): Classifier {
     const known = shape.plans.get(role) ?? shape.plans.get(name);
     if (known) return known;
     const plan = planOf(fresh ?? takeApart(name, facts));
+    if (shape.plans.size >= MAX_REMEMBERED) return plan;
     if (!plan.isShared) shape.plans.set(name, plan);
     else if (shape.roleSlots.length > 0) shape.plans.set(role, plan);
     else if (shape.plans.size === 0) shape.plan = plan;
@@ -157,6 +158,7 @@ export function hfClassifier(facts: RoleFacts): Classifier {
     let shape = holdsMark ? undefined : shapes.get(key);
     let fresh: NameParts | undefined;
     if (!shape) {
+      if (shapes.size >= MAX_REMEMBERED) return UNKNOWN_ROLE;
       fresh = takeApart(name, facts);
       shape = shapeOf(fresh);
       if (!holdsMark) shapes.set(key, shape);

@@ -65,6 +65,14 @@ export interface RoleFacts {
   has(name: string): boolean;
 }
 
+/**
+ * Forms of names that a classifier works out and remembers. Models have a few hundred. A hostile file has as many as tensors, and each
+ * takes a kilobyte and 20 microseconds: those beyond are names that no rule knows.
+ */
+export const MAX_REMEMBERED = 20_000;
+
+export const UNKNOWN_ROLE: Role = { bucket: "other", part: "unknown", stack: "text", bias: false };
+
 /** The tensor facts that a classifier may look at. Shape is a tie-breaker, never the reason. */
 export interface RoleInput {
   readonly name: string;

@@ -3,14 +3,15 @@
  * llama.cpp's loader (src/llama-model-loader.cpp) asks of the split keys is asked here.
  */
 import type { Finding } from "../errors.ts";
-import { findingList, listedFindings } from "../findings.ts";
+import { type FindingList, findingList, listedFindings } from "../findings.ts";
 import type { GgufFile } from "../gguf/read.ts";
 import { splitKeys } from "../gguf/shards.ts";
 import { GGML_TYPES } from "../gguf/types.ts";
 import { ranges } from "../layer-words.ts";
 import { found, report } from "../rules/rules.ts";
-import { grouped, quoted } from "../words.ts";
+import { grouped, plural, quoted } from "../words.ts";
 import type { Tensor } from "./checkpoint.ts";
+import { addTensor, groupsOf, namesOf, subjectOf, tensorGroups } from "./tensor-groups.ts";
 
 interface CheckedSet {
   readonly files: readonly GgufFile[];
@@ -93,19 +94,7 @@ export function checkSet(set: CheckedSet, tensors: readonly Tensor[]): readonly 
       part: name,
     });
   }
-  const byName = new Map<string, number>();
-  for (const { name, part } of tensors) {
-    const before = byName.get(name);
-    if (before !== undefined && before !== part) {
-      report(findings, "gguf/duplicate-tensor", {
-        message: `tensor ${quoted(name)} stands in ${files[before]?.name} and in ${files[part]?.name}`,
-        why: "llama.cpp refuses the set",
-        tensor: name,
-        part: files[part]?.name ?? "",
-      });
-    }
-    byName.set(name, part);
-  }
+  reportTwice(files, tensors, findings);
   for (const file of files) {
     const { count } = splitKeys(file);
     if (count === undefined || count === declaredParts) continue;
@@ -120,9 +109,47 @@ export function checkSet(set: CheckedSet, tensors: readonly Tensor[]): readonly 
   return listedFindings(findings);
 }
 
+/** Tensors that stand in two parts, a finding for each pair of parts. */
+function reportTwice(files: readonly GgufFile[], tensors: readonly Tensor[], findings: FindingList): void {
+  const twice = tensorGroups();
+  const holders = new Map<string, number>();
+  for (const { name, part } of tensors) {
+    const holder = holders.get(name);
+    if (holder === undefined) holders.set(name, part);
+    else if (holder !== part) addTensor(twice, name, files[holder]?.name ?? "", files[part]?.name);
+  }
+  const held = new Map(twice.kept > 0 ? files.map((file) => [file.name, file.tensors.length]) : []);
+  for (const group of groupsOf(twice)) {
+    const { from, to, count, names } = group;
+    const copied = count > 1 && count === held.get(to);
+    report(findings, "gguf/duplicate-tensor", {
+      message: copied
+        ? `all ${plural(count, "tensor")} of ${to} stand in ${from}, too: one of the two is not the part that its name says${namesOf(group)}`
+        : `${subjectOf(group)} ${count === 1 ? "stands" : "stand"} in ${from} and in ${to}${namesOf(group)}`,
+      why: "llama.cpp refuses the set",
+      ...(copied && { fix: "download both parts again" }),
+      tensor: names[0] ?? "",
+      part: to,
+    });
+  }
+  if (twice.others > 0) {
+    const message = `${plural(twice.others, "more tensor")} in two parts`;
+    report(findings, "gguf/duplicate-tensor", { message, why: "llama.cpp refuses the set" });
+  }
+}
+
+/** GGML_QNT_VERSION of ggml.h, since May 2023. */
+const QUANTIZATION_VERSION = 2;
+
 /** The specification requires the version of the block formats where there are any (ggml docs/gguf.md, general.quantization_version). */
 export function checkQuantizationVersion({ name, metadata }: GgufFile, tensors: readonly Tensor[]): Finding[] {
-  if (metadata.length === 0 || metadata.some(({ key }) => key === "general.quantization_version")) return [];
+  const stated = metadata.find(({ key }) => key === "general.quantization_version");
+  if (stated && (stated.type !== "u32" || stated.value !== QUANTIZATION_VERSION)) {
+    const value = typeof stated.value === "string" ? quoted(stated.value) : `${stated.type} ${String(stated.value)}`;
+    const message = `general.quantization_version is ${value}; today's block formats are version u32 ${QUANTIZATION_VERSION}`;
+    return [found("gguf/quantization-version", { message, part: name, offset: stated.headerOffset })];
+  }
+  if (metadata.length === 0 || stated) return [];
   if (metadata.some(({ key }) => key === "split.no") && !metadata.some(({ key }) => key === "general.architecture"))
     return [];
   const first = tensors.find(({ type }) => QUANTIZED.has(type));

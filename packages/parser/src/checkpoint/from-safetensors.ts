@@ -5,12 +5,13 @@
 import type { CheckpointError, Finding } from "../errors.ts";
 import { addFinding, type FindingList, findingList, listedFindings } from "../findings.ts";
 import { found, report } from "../rules/rules.ts";
-import type { SafetensorsFile, SafetensorsIndex, SafetensorsTensor } from "../safetensors/types.ts";
+import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
 import type { ByteSource } from "../source/byte-source.ts";
-import { grouped, quoted } from "../words.ts";
-import { compareWithIndex, heldBy } from "./check-index.ts";
+import { grouped, plural, quoted } from "../words.ts";
+import { compareWithIndex, heldBy, reportOthers } from "./check-index.ts";
 import type { Checkpoint, MetadataEntry, ModelConfig, Part, Tensor } from "./checkpoint.ts";
 import { dataReader, noData } from "./read-data.ts";
+import { addTensor, groupsOf, namesOf, subjectOf, type TensorGroups, tensorGroups } from "./tensor-groups.ts";
 
 export interface SafetensorsParts {
   readonly label: string;
@@ -39,7 +40,9 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
   const holders = new Map<string, number>();
   // A lone file's tensors are the checkpoint's; in a set they get the number of their part, each name once.
   const [only] = files.length === 1 && !index ? files : [];
-  const tensors: readonly Tensor[] = only ? only.tensors : joinTensors(files, holders, findings);
+  const twice = tensorGroups();
+  const tensors: readonly Tensor[] = only ? only.tensors : joinTensors(files, holders, twice);
+  reportTwice(twice, files, findings);
   const counts = files.map(() => 0);
   for (const { part } of tensors) counts[part] = (counts[part] ?? 0) + 1;
   const parts: readonly Part[] = files.map(({ name, sizeBytes, headerBytes }, part) => ({
@@ -55,15 +58,15 @@ export function checkpointFromSafetensors(input: SafetensorsParts): Checkpoint {
   const alone = files.length === 1 && !index && missing.length === 0 && (input.declaredParts ?? 1) === 1;
   const broken = alone ? [] : files.filter((file) => file.error);
   const held = index && heldBy(index, [...missing, ...broken.map((file) => file.name)]);
-  for (const { name, error } of broken) {
-    if (error) addFinding(findings, unreadableShard(name, error, held?.get(name)));
+  for (const { name, error, tensors: shown } of broken) {
+    if (error) addFinding(findings, unreadableShard(name, error, held?.get(name), shown.length));
   }
   for (const name of missing) {
     const holds = held?.get(name);
     const message = `the file ${quoted(name)} of the set is not there${holds === undefined ? "" : `: ${holds}`}`;
     report(findings, "safetensors/missing-shard", { message, part: name });
   }
-  if (index) compareWithIndex(index, input, holders, findings);
+  if (index) compareWithIndex(index, input, holders, twice, findings);
   checkFormats(files, findings);
 
   const error = input.error ?? (alone ? files[0]?.error : undefined);
@@ -113,7 +116,7 @@ function checkFormats(files: readonly SafetensorsFile[], findings: FindingList):
 }
 
 /** @param holders filled with the first file of each name */
-function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, number>, findings: FindingList): Tensor[] {
+function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, number>, twice: TensorGroups): Tensor[] {
   const tensors: Tensor[] = [];
   for (const [part, file] of files.entries()) {
     for (const tensor of file.tensors) {
@@ -122,27 +125,47 @@ function joinTensors(files: readonly SafetensorsFile[], holders: Map<string, num
         holders.set(tensor.name, part);
         tensors.push(part === 0 ? tensor : { ...tensor, part });
       } else {
-        reportTwice(findings, tensor, file, files[holder]?.name ?? "");
+        addTensor(twice, tensor.name, files[holder]?.name ?? "", file.name);
       }
     }
   }
   return tensors;
 }
 
-/** The finding for a shard that can't be read, or only in part. `holds`: what the index says that it holds. */
-export function unreadableShard(part: string, error: CheckpointError, holds?: string): Finding {
+/**
+ * The finding for a shard that can't be read, or only in part.
+ * @param holds what the index says that it holds
+ * @param shown how many of its tensors were read
+ */
+export function unreadableShard(part: string, error: CheckpointError, holds?: string, shown = 0): Finding {
   return found("safetensors/unreadable-shard", {
     message: holds === undefined ? error.message : `${error.message}; ${holds}`,
+    ...(shown > 0 && {
+      why: `${plural(shown, "tensor")} of it ${shown === 1 ? "was" : "were"} read; those after the cut are missing from every count here`,
+    }),
     part,
     ...(error.offset !== undefined && { offset: error.offset }),
   });
 }
 
-function reportTwice(list: FindingList, tensor: SafetensorsTensor, file: SafetensorsFile, holder: string): void {
-  report(list, "safetensors/tensor-in-two-shards", {
-    message: `tensor ${quoted(tensor.name)} stands in ${quoted(holder)} and in ${quoted(file.name)}; it is counted once, from the first`,
-    part: file.name,
-    tensor: tensor.name,
-    offset: tensor.headerOffset,
-  });
+function reportTwice(twice: TensorGroups, files: readonly SafetensorsFile[], list: FindingList): void {
+  const rule = "safetensors/tensor-in-two-shards";
+  const byName = new Map(twice.kept > 0 ? files.map((file) => [file.name, file]) : []);
+  for (const group of groupsOf(twice)) {
+    const { from, to, count, names } = group;
+    const [tensor = ""] = names;
+    const held = byName.get(to)?.tensors ?? [];
+    const offset = held.find(({ name }) => name === tensor)?.headerOffset;
+    const which =
+      count > 1 && count === held.length
+        ? `all ${plural(count, "tensor")} of ${quoted(to)} stand in ${quoted(from)}, too`
+        : `${subjectOf(group)} ${count === 1 ? "stands" : "stand"} in ${quoted(from)} and in ${quoted(to)}`;
+    report(list, rule, {
+      message: `${which}; ${count === 1 ? "it is" : "they are"} counted once, from the first${namesOf(group)}`,
+      part: to,
+      tensor,
+      ...(offset !== undefined && { offset }),
+    });
+  }
+  reportOthers(twice, rule, "in two files", undefined, list);
 }

@@ -75,7 +75,7 @@ export async function readBeside(
     : undefined;
   const tokenizerVocabulary = vocabularyOf(tokenizer);
   return {
-    files: await sniffed(files, all.slice(0, MAX_FILES), checkpoint, options),
+    files: await sniffed(files, all.slice(0, MAX_FILES), checkpoint, reader.refuse, options),
     ...(all.length > MAX_FILES && { fileCount: all.length }),
     json,
     templates,
@@ -212,11 +212,22 @@ async function sniffed(
   files: FileSet,
   entries: readonly FileEntry[],
   { parts }: Checkpoint,
+  refuse: SmallFiles["refuse"],
   options: ReadOptions,
 ): Promise<BesideFile[]> {
   const own = new Set(parts.map(({ name }) => name));
   const limit = pLimit(AT_ONCE);
-  let count = 0;
+  // Of too many, the largest are likelier to be what they are called.
+  const wanted = entries
+    .filter(({ name, sizeBytes }) => WEIGHTS.test(name) || (TOKENIZER_FILES.test(name) && sizeBytes <= POINTER_BYTES))
+    .filter(({ name }) => !own.has(name))
+    .sort((a, b) => b.sizeBytes - a.sizeBytes);
+  const looked = new Set(wanted.slice(0, MAX_SNIFFED));
+  if (wanted.length > MAX_SNIFFED)
+    refuse(
+      wanted[MAX_SNIFFED]?.name ?? "",
+      `it and ${grouped(wanted.length - MAX_SNIFFED - 1)} more were not looked at: ${grouped(MAX_SNIFFED)} larger files go before`,
+    );
   const look = async (entry: FileEntry): Promise<BesideFile> => {
     options.signal?.throwIfAborted();
     try {
@@ -231,14 +242,9 @@ async function sniffed(
       return entry;
     }
   };
-  return Promise.all(
-    entries.map((entry) => {
-      const { name, sizeBytes } = entry;
-      const wanted = WEIGHTS.test(name) || (TOKENIZER_FILES.test(name) && sizeBytes <= POINTER_BYTES);
-      if (!wanted || own.has(name) || ++count > MAX_SNIFFED) return entry;
-      return limit(() => look(entry));
-    }),
-  ).finally(() => limit.clearQueue());
+  return Promise.all(entries.map((entry) => (looked.has(entry) ? limit(() => look(entry)) : entry))).finally(() =>
+    limit.clearQueue(),
+  );
 }
 
 function describe(bytes: Uint8Array, name: string): Pick<Required<BesideFile>, "what" | "kind"> {

@@ -40,7 +40,7 @@ export async function readConfig(
         );
       }
       const text = new TextDecoder().decode(await source.read(0, sizeBytes, options));
-      const json: unknown = JSON.parse(text);
+      const json: unknown = parsePythonJson(text);
       if (typeof json !== "object" || json === null || Array.isArray(json))
         return fault(`${name} is not a JSON object`);
       return { config: { file: name, json: json as JsonObject }, findings: [] };
@@ -52,4 +52,49 @@ export async function readConfig(
     if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
     return error.code === "not-found" ? { findings: [] } : fault(error.message);
   }
+}
+
+/** What Python's json module writes for numbers that JSON has no words for, and reads again. */
+const PYTHON_NUMBERS = ["NaN", "Infinity", "-Infinity"] as const;
+
+/**
+ * JSON, or what Python writes as such: `NaN` and `Infinity` are read as null, which is no value to any rule (Mamba 2's
+ * `time_step_limit` of transformers is `[0.0, Infinity]`).
+ */
+function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const plain = withoutPythonNumbers(text);
+    if (plain === undefined) throw error;
+    return JSON.parse(plain);
+  }
+}
+
+/** The text with null in their places; undefined where there are none. One pass, past strings as a whole. */
+function withoutPythonNumbers(text: string): string | undefined {
+  const pieces: string[] = [];
+  let [from, at] = [0, 0];
+  while (at < text.length) {
+    if (text[at] === '"') {
+      at = endOfString(text, at);
+      continue;
+    }
+    const word = PYTHON_NUMBERS.find((one) => text.startsWith(one, at));
+    if (word) {
+      pieces.push(text.slice(from, at), "null");
+      from = at + word.length;
+    }
+    at += word?.length ?? 1;
+  }
+  return pieces.length > 0 ? `${pieces.join("")}${text.slice(from)}` : undefined;
+}
+
+/** The index behind the quote that closes a string. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === "\\") at++;
+    else if (text[at] === '"') return at + 1;
+  }
+  return text.length;
 }

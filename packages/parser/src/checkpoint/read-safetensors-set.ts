@@ -10,6 +10,7 @@ import { MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limi
 import { readSafetensors } from "../safetensors/read.ts";
 import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
+import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped, quoted } from "../words.ts";
 import { compareNames, heldBy, SHARD_NAME } from "./check-index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
@@ -203,11 +204,17 @@ function indexesFor(entry: string, present: readonly string[]): string[] {
   return indexes.sort((a, b) => Number(b.startsWith(`${stem}.`)) - Number(a.startsWith(`${stem}.`)));
 }
 
+/** What lies in the place of an index where a download went wrong. */
+const NO_INDEX: ReadonlySet<string> = new Set(["git-lfs-pointer", "html", "empty", "zeros"]);
+
 async function readIndex(files: FileSet, name: string, options: ReadOptions): Promise<SafetensorsIndex> {
   const source = await files.open(name);
   try {
     if (source.sizeBytes > MAX_INDEX_BYTES) throw indexTooLarge(name, source.sizeBytes);
-    return parseIndexJson(await source.read(0, source.sizeBytes, options), name);
+    const bytes = await source.read(0, source.sizeBytes, options);
+    const what = sniff(bytes.subarray(0, SNIFF_BYTES), name);
+    if (NO_INDEX.has(what.kind)) throw describeForeign(what, name);
+    return parseIndexJson(bytes, name);
   } finally {
     await source.close();
   }

@@ -168,13 +168,19 @@ const LABEL_FORMS = [
 // No letter or digit may touch the label, so that a word or a size ("Q8-1.5B") isn't taken for one.
 const LABEL = new RegExp(`(?<![a-z0-9])(?:${LABEL_FORMS.join("|").replaceAll("_", "[-._]")})(?![a-z0-9]|\\.\\d)`, "gi");
 
+/** Before the label of what a file was made from. */
+const SOURCE = /(?<![a-z0-9])from[-._ ]$/i;
+
 /**
  * The quantization label inside a file name, as llama.cpp and the usual publishers write it (`Q4_K_M`, `UD-Q4_K_XL`,
  * `F16` for fp16), or undefined where the name holds none. Folders before the name are ignored; where several labels
- * occur the last counts, because publishers put it at the end.
+ * occur the last counts, because publishers put it at the end; what a file was made from (`Q4_K_M-from-F16`) is no label of it.
  */
 export function labelFromFileName(name: string): string | undefined {
   const file = name.slice(Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\")) + 1);
-  const label = [...file.matchAll(LABEL)].at(-1)?.[0];
+  const labels = [...file.matchAll(LABEL)].filter(
+    ({ index }) => !SOURCE.test(file.slice(Math.max(0, index - 6), index)),
+  );
+  const label = labels.at(-1)?.[0];
   return label?.toUpperCase().replace(/[-.]/g, "_").replace(/^UD_/, "UD-").replace(/^FP/, "F");
 }

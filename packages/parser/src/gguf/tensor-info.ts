@@ -46,7 +46,13 @@ export interface TensorLayout {
   nextOffset: number;
   /** Tensors of a type without a known size: they get the room up to the next tensor. */
   unsized?: MutableTensorInfo[];
+  /** Records of nothing but zeros, one after the other up to here. */
+  blanks?: number;
 }
+
+/** A record is 24 bytes where all of it is zero; so many together are no table, but room that nobody wrote to. */
+const MAX_BLANKS = 100;
+const BLANK_BYTES = 24;
 
 const WHAT = "the tensor table";
 
@@ -79,6 +85,10 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   const typeId = readU32(cursor, WHAT);
   const offset = readU64(cursor, WHAT);
 
+  const isBlank = nameBytes === 0 && dims === 0 && typeId === 0 && offset === 0;
+  layout.blanks = isBlank ? (layout.blanks ?? 0) + 1 : 0;
+  if (layout.blanks > MAX_BLANKS) throw blankTable(cursor, headerOffset - MAX_BLANKS * BLANK_BYTES);
+
   const type = ggmlType(typeId);
   const tensor: MutableTensorInfo = {
     name,
@@ -99,6 +109,11 @@ export function readTensorInfo(cursor: Cursor, layout: TensorLayout): void {
   }
   checkOffset(tensor, layout);
   layout.tensors.push(tensor);
+}
+
+function blankTable({ file }: Cursor, offset: number): CheckpointError {
+  const message = `the tensor table is nothing but zeros from byte ${grouped(offset)} on: the download made room for it and never wrote it; download it again`;
+  return new CheckpointError("invalid", message, { file, offset });
 }
 
 /** Shapes that have been seen are one object: a table of half a million tensors has a few dozen of them. */

@@ -8,6 +8,7 @@
  * Specification: ggml docs/gguf.md, "File Structure" (gguf_metadata_value_type).
  */
 import { CheckpointError } from "../errors.ts";
+import { asName } from "../long-names.ts";
 import { grouped } from "../words.ts";
 
 export interface ValueType {
@@ -193,7 +194,8 @@ export function readName(cursor: Cursor, length: number): Text {
     }
   }
   cursor.pos = end;
-  return decodeUtf8(bytes.subarray(pos, end));
+  const { text, valid } = decodeUtf8(bytes.subarray(pos, end));
+  return { text: asName(text), valid };
 }
 
 /** One value of fixed size. 64-bit integers above 2^53 come as `bigint`. */

@@ -96,7 +96,7 @@ export const GGUF_RULES = {
   },
   "gguf/quantization-version": {
     severity: "note",
-    means: "weights are quantized, and general.quantization_version is missing",
+    means: "general.quantization_version is another than today's, or missing where weights are quantized",
     why: "the specification requires it: block formats may change their meaning with it (2 since May 2023)",
     fix: "nothing for a current file; write it again with a current tool to have the key",
   },

@@ -24,9 +24,9 @@ export const READ_ERROR_RULES: Readonly<Record<`read/${ErrorCode}`, Rule>> = {
   },
   "read/unsupported": {
     severity: "error",
-    means: "the format or version is known, but not read here",
-    why: "its layout may differ in ways that make every figure wrong",
-    fix: "update this tool, or get the file in another version",
+    means: "what is to be read is known, but not read here: a version of the format, an address, a device",
+    why: "nothing of it was looked at, and figures that are half understood would be wrong",
+    fix: "get it as a plain file in a version that is read, or update this tool for a newer version",
   },
   "read/invalid": {
     severity: "error",

@@ -93,6 +93,12 @@ export const SAFETENSORS_RULES = {
     why: "readers written in JavaScript can lose such a tensor without a word",
     fix: "rename it",
   },
+  "safetensors/long-name": {
+    severity: "warning",
+    means: "a name has more than 16,000 characters",
+    why: "no tensor is called so; tables that are keyed by such names become slow, and here the name is cut",
+    fix: "rename it; a file with many of them is damaged or hostile",
+  },
   "safetensors/empty-name": {
     severity: "note",
     means: "a tensor's name is empty",

@@ -10,7 +10,7 @@ import { type FindingList, findingList } from "../findings.ts";
 import { report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import { readTensor, SHAPE_SLOTS } from "./header-entry.ts";
-import { aKind, duplicateKey, type HeaderState, readName, skip } from "./header-state.ts";
+import { aKind, duplicateKey, type HeaderState, readName, readText, skip } from "./header-state.ts";
 import {
   another,
   byteWords,
@@ -178,7 +178,7 @@ function readMetadata(state: HeaderState, keyAt: number): void {
 function readMetadataValue(state: HeaderState, key: string): string {
   const { c } = state;
   const kind = nextKind(c);
-  if (kind === "string") return readName(state);
+  if (kind === "string") return readText(state);
   const at = c.pos;
   skip(state, 2);
   report(state.findings, "safetensors/metadata-not-string", {

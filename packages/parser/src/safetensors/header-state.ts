@@ -1,7 +1,8 @@
 /** What the header reader keeps while it goes, and what it says of keys and values wherever they stand. */
 import type { FindingList } from "../findings.ts";
+import { asName } from "../long-names.ts";
 import { report } from "../rules/rules.ts";
-import { quoted } from "../words.ts";
+import { grouped, quoted } from "../words.ts";
 import { type JsonCursor, nextByte, readString, skipValue, textAt } from "./json-cursor.ts";
 import type { SafetensorsMetadata, SafetensorsTensor } from "./types.ts";
 
@@ -21,10 +22,22 @@ export interface HeaderState {
   leftOut: number;
 }
 
-/** Reads a key; says so when it holds an escape that is no character. */
+/** Reads a string; says so when it holds an escape that is no character. */
+export function readText(state: HeaderState): string {
+  const text = readString(state.c);
+  reportLoneSurrogate(state, text);
+  return text;
+}
+
+/** Reads a key, which tables go by. */
 export function readName(state: HeaderState): string {
-  const name = readString(state.c);
-  reportLoneSurrogate(state, name);
+  const { pos } = state.c;
+  const text = readText(state);
+  const name = asName(text);
+  if (name !== text) {
+    const message = `the name ${quoted(text)} is ${grouped(text.length)} characters long`;
+    report(state.findings, "safetensors/long-name", { message, offset: pos });
+  }
   return name;
 }
 

@@ -7,6 +7,7 @@
 import type { JsonObject, JsonValue } from "../checkpoint/checkpoint.ts";
 import { CheckpointError } from "../errors.ts";
 import { findingList, listedFindings } from "../findings.ts";
+import { asName } from "../long-names.ts";
 import { report } from "../rules/rules.ts";
 import { grouped, quoted } from "../words.ts";
 import {
@@ -138,10 +139,10 @@ function readWeightMap(
   while (more) {
     nextByte(c);
     const at = c.pos;
-    const tensor = readString(c);
+    const tensor = asName(readString(c));
     expectByte(c, COLON);
     if (nextKind(c) === "string") {
-      const text = readString(c);
+      const text = asName(readString(c));
       const shard = shards.get(text) ?? text;
       if (shard === text) shards.set(text, text);
       if (map.has(tensor)) duplicate(tensor, at);
@@ -178,11 +179,11 @@ const PICKLED = /\.(?:bin|pt|pth|ckpt|pkl|pickle|joblib)$/i;
 
 /** What is wrong with a shard name, to follow "which"; undefined when it may be opened. */
 function shardNameFault(name: string): string | undefined {
-  if (!name.endsWith(".safetensors")) return "does not end in .safetensors";
   if (/[\0-\x1f\x7f]/.test(name)) return "holds control characters";
   if (name.includes("\\")) return "holds a backslash";
   if (name.startsWith("/")) return "is an absolute path";
   if (name.includes(":")) return "holds a colon (a drive or a URL)";
   if (name.split("/").some((part) => part === ".." || part === "." || part === "")) return "leaves its folder";
+  if (!name.endsWith(".safetensors")) return "does not end in .safetensors";
   return undefined;
 }

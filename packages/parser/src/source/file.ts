@@ -1,7 +1,7 @@
 /**
  * A byte source over a local file, and a file set over a local folder. The only code of this package that touches the disk.
  */
-import type { Dirent } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import { type FileHandle, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 
@@ -19,7 +19,10 @@ export async function fileSource(path: string, name = basename(path)): Promise<B
   try {
     // Asked before it is opened: opening a named pipe would wait for somebody to write.
     const stats = await stat(path);
-    if (!stats.isFile()) throw new CheckpointError("unsupported", `${path} is not a regular file`, { file: name });
+    if (!stats.isFile()) {
+      const message = `${path} is ${kindOf(stats)}, not a regular file; only files are read`;
+      throw new CheckpointError("unsupported", message, { file: name });
+    }
     handle = await open(path, "r");
     sizeBytes = (await handle.stat()).size;
   } catch (cause) {
@@ -49,6 +52,12 @@ export async function fileSource(path: string, name = basename(path)): Promise<B
       await closing?.close();
     },
   };
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isDirectory()) return "a folder";
+  if (stats.isFIFO()) return "a pipe";
+  return stats.isSocket() ? "a socket" : "a device";
 }
 
 /** Plain words for the errors of the file system that people meet. */

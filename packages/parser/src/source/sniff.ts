@@ -152,7 +152,7 @@ export function sniff(firstBytes: Uint8Array, fileName: string): Sniffed {
       "a download that reserved its space and stopped looks so; fetch it again",
     );
   }
-  return textKind(bytes) ?? (extension === "safetensors" ? SAFETENSORS : unknown(bytes, fileName));
+  return textKind(bytes, extension) ?? (extension === "safetensors" ? SAFETENSORS : unknown(bytes, fileName));
 }
 
 /** One line for a file that its reader can't read, as an error of code `bad-magic`. */
@@ -222,7 +222,11 @@ function zipKind(bytes: Uint8Array, extension: string): Sniffed | undefined {
   return undefined;
 }
 
-function textKind(bytes: Uint8Array): Sniffed | undefined {
+/** How servers say that there is no such file, or that it is not for this user. */
+const SERVER_ANSWER = /^\{\s*"(?:error|errors|error_code|message|detail|statuscode|status)"\s*:/;
+const BESIDE = "open the weights beside it";
+
+function textKind(bytes: Uint8Array, extension: string): Sniffed | undefined {
   const text = latin1(bytes.subarray(0, 1024)).replace(/^\u00ef\u00bb\u00bf/, "");
   const start = text.trimStart().toLowerCase();
   if (start.startsWith("version https://git-lfs.github.com/spec/") || start.startsWith("version https://hawser.")) {
@@ -241,10 +245,13 @@ function textKind(bytes: Uint8Array): Sniffed | undefined {
   // Control characters beyond tab, line ends and form feed mean that it is no text.
   if (start === "" || /[\0-\x08\x0b\x0e-\x1f\x7f]/.test(text)) return undefined;
   if (/^(\{\s*("|\}|$)|\[\s*["[{\]\d-])/.test(start)) {
-    const index = text.includes('"weight_map"');
-    return index
-      ? foreign("json", "the JSON index of a sharded checkpoint", "name it *.safetensors.index.json to open the set")
-      : foreign("json", "a JSON file", "open the weights beside it");
+    if (text.includes('"weight_map"')) {
+      const next = "name it *.safetensors.index.json to open the set";
+      return foreign("json", "the JSON index of a sharded checkpoint", next);
+    }
+    const isAnswer = SERVER_ANSWER.test(start) || extension === "safetensors" || extension === "gguf";
+    const next = isAnswer ? "the download got a server's answer, perhaps an error; fetch it again" : BESIDE;
+    return foreign("json", "a JSON file", next);
   }
   if (/[\x80-\xff]/.test(text)) return undefined;
   // Its words are not quoted: an index may have led to any file of the machine.

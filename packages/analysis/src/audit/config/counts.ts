@@ -1,5 +1,5 @@
 /** Numbers of layers and experts that are stated, against those that are there; and a head that nothing stands in for. */
-import type { Evidence, JsonValue } from "@checkpoint-inspect/parser";
+import { type Evidence, type JsonValue, quoted } from "@checkpoint-inspect/parser";
 
 import { asObject } from "../../json.ts";
 import type { AuditRule } from "../rule.ts";
@@ -94,6 +94,48 @@ function* encoderDecoder(subject: Subject): Iterable<Evidence> {
   }
 }
 
+function* typedLayers(subject: Subject): Iterable<Evidence> {
+  const { facts, checkpoint } = subject;
+  const { layers, layerTypes } = facts;
+  // A longer list may go on to the blocks that draft.
+  if (checkpoint.format !== "safetensors" || !layers || !layerTypes || !isWholeModel(subject)) return;
+  if (layerTypes.length === 0 || layerTypes.length >= layers || checkpoint.config?.json.auto_map !== undefined) return;
+  yield {
+    message: `${stated(subject, "layerTypes")} names ${layerTypes.length} layers, ${stated(subject, "layers")} is ${layers}`,
+  };
+}
+
+/** Classes of transformers, and the one model_type of each. */
+const TYPE_OF_CLASS: Readonly<Record<string, string | undefined>> = {
+  LlamaForCausalLM: "llama",
+  MistralForCausalLM: "mistral",
+  MixtralForCausalLM: "mixtral",
+  Qwen2ForCausalLM: "qwen2",
+  Qwen2MoeForCausalLM: "qwen2_moe",
+  Qwen3ForCausalLM: "qwen3",
+  Qwen3MoeForCausalLM: "qwen3_moe",
+  GPT2LMHeadModel: "gpt2",
+  GemmaForCausalLM: "gemma",
+  Gemma2ForCausalLM: "gemma2",
+  Gemma3ForCausalLM: "gemma3_text",
+  Phi3ForCausalLM: "phi3",
+  GPTNeoXForCausalLM: "gpt_neox",
+};
+
+const TYPES_OF_CLASSES: ReadonlySet<unknown> = new Set(Object.values(TYPE_OF_CLASS));
+
+function* otherType(subject: Subject): Iterable<Evidence> {
+  const { config, format, components } = subject.checkpoint;
+  const json = config?.json;
+  const [name, ...more] = Array.isArray(json?.architectures) ? json.architectures : [];
+  if (format !== "safetensors" || components || json?.auto_map !== undefined || more.length > 0) return;
+  const type = typeof name === "string" && Object.hasOwn(TYPE_OF_CLASS, name) ? TYPE_OF_CLASS[name] : undefined;
+  if (type === undefined || type === json?.model_type || !TYPES_OF_CLASSES.has(json?.model_type)) return;
+  yield {
+    message: `${config?.file} model_type is ${quoted(String(json?.model_type))}, its class ${name} is that of ${quoted(type)}`,
+  };
+}
+
 function* expertCount(subject: Subject): Iterable<Evidence> {
   const { facts, complete } = subject;
   const { experts, expertsPerToken } = facts;
@@ -150,6 +192,22 @@ export const COUNT_RULES: readonly AuditRule[] = [
     why: "a loader fails on the layers that aren't there, or fills them with random numbers",
     fix: "use the config that belongs to these weights, or get the tensors that are missing",
     check: layerCount,
+  },
+  {
+    id: "config/layer-types",
+    severity: "error",
+    means: "the list of layer types names fewer layers than the config states",
+    why: "transformers refuses such a config, or fails on the first layer without a type",
+    fix: "use the config that belongs to these weights",
+    check: typedLayers,
+  },
+  {
+    id: "config/model-type",
+    severity: "warning",
+    means: "model_type names one known model, and architectures the class of another",
+    why: "transformers goes by model_type, other loaders by the class: one of them builds the wrong model",
+    fix: "use the config that belongs to these weights",
+    check: otherType,
   },
   {
     id: "config/expert-count",

@@ -69,16 +69,24 @@ function* undeclared(subject: Subject): Iterable<Evidence> {
   const json = checkpoint.config?.json;
   // The files of a model's maker, and of ComfyUI, say it elsewhere or not at all.
   if (!json || typeof json.model_type !== "string" || facts.layers === undefined) return;
-  if (quantConfig(checkpoint).method !== undefined || asObject(json.quantization_config) || asObject(json.quantization))
+  if (
+    quantConfig(checkpoint).method !== undefined ||
+    hasFields(json.quantization_config) ||
+    hasFields(json.quantization)
+  )
     return;
   if (checkpoint.sidecars?.some((name) => QUANT_FILES.has(name))) return;
   const used = mix.schemes.filter(({ scheme }) => TOLD_BY_CONFIG.has(scheme));
   const parameters = used.reduce((sum, use) => sum + use.parameters, 0);
   const [first] = used;
   if (!first || parameters < MOST_OF_IT * anatomy.total) return;
-  yield {
-    message: `the weights are packed (${first.words}), and ${checkpoint.config?.file} has no quantization_config`,
-  };
+  const lack =
+    json.quantization_config === undefined ? "has no quantization_config" : "has an empty quantization_config";
+  yield { message: `the weights are packed (${first.words}), and ${checkpoint.config?.file} ${lack}` };
+}
+
+function hasFields(value: JsonValue | undefined): boolean {
+  return Object.keys(asObject(value) ?? {}).length > 0;
 }
 
 /** Formats of compressed-tensors that store a byte a weight, whatever its bits. */
@@ -152,6 +160,34 @@ function measured(subject: Subject): { readonly bits: ReadonlySet<number>; reado
   return { bits, groups };
 }
 
+/** Methods that read one layout of packed weights each, and of the others none. */
+const LAYOUT_OF: Readonly<Record<string, string | undefined>> = {
+  gptq: "gptq",
+  awq: "awq",
+  bitsandbytes: "bitsandbytes",
+  "compressed-tensors": "compressed-tensors",
+};
+
+const LAYOUTS: readonly string[] = Object.values(LAYOUT_OF).flatMap((layout) => layout ?? []);
+
+function* otherMethod(subject: Subject): Iterable<Evidence> {
+  const { checkpoint, mix } = subject;
+  if (checkpoint.format !== "safetensors" || !isWholeModel(subject)) return;
+  const { method = "" } = quantConfig(checkpoint);
+  const wanted = LAYOUT_OF[method];
+  if (wanted === undefined) return;
+  const found = mix.schemes.map(({ scheme, words }) => ({
+    words,
+    layout: LAYOUTS.find((layout) => scheme === layout || scheme.startsWith(`${layout}-`)),
+  }));
+  // Only where every packed weight is in a layout that another method surely has.
+  const [first] = found;
+  if (!first || found.some(({ layout }) => layout === undefined || layout === wanted)) return;
+  yield {
+    message: `${checkpoint.config?.file} says ${quoted(method)}, the weights are packed as ${first.words}`,
+  };
+}
+
 function* otherBits(subject: Subject): Iterable<Evidence> {
   const { checkpoint, packing, mix } = subject;
   if (checkpoint.format !== "safetensors" || !packing || packing.components) return;
@@ -190,6 +226,14 @@ export const DECLARED_RULES: readonly AuditRule[] = [
     why: "loaders go by the config: they look for plain weights and fail, or load the packed numbers as weights",
     fix: "add the quantization_config of the tool that packed them",
     check: undeclared,
+  },
+  {
+    id: "quantization/other-method",
+    severity: "error",
+    means: "the config states another method of quantization than the weights are packed by",
+    why: "loaders go by the config: they look for tensors that aren't there, or unpack the numbers in the wrong order",
+    fix: "correct quant_method, or get the weights that the config is for",
+    check: otherMethod,
   },
   {
     id: "quantization/declared-otherwise",

@@ -10,6 +10,7 @@ import type { TensorKind } from "../../patterns/traits.ts";
 import type { AuditRule } from "../rule.ts";
 import { type HeldLayer, isWholeModel, mainLayers, mainRest, weightKinds, weightShape } from "../stacks.ts";
 import type { Subject } from "../subject.ts";
+import { isPlain } from "../tensors/plain-models.ts";
 import { configNumber, configValue, stated } from "./read.ts";
 
 /** Of GGUF, llama.cpp's loader compares shapes with hyper-parameters; those rules stand with the other ones of its metadata. */
@@ -53,6 +54,22 @@ function* vocabulary(subject: Subject): Iterable<Evidence> {
     };
   }
 }
+
+/** Rows above the vocabulary: harmless to a class of its own (Mllama's special rows), and another shape to one that takes no other. */
+function* longerTable(subject: Subject): Iterable<Evidence> {
+  const { vocabularySize: size } = subject.facts;
+  const json = subject.checkpoint.config?.json;
+  if (!isStated(subject) || !size || json?.vocab_size !== size || !isPlain(subject)) return;
+  const [table, ...more] = tables(subject, "embedding", "token");
+  if (!table || more.length > 0 || table.rows <= size || !FLOAT.test(table.kind.first.type)) return;
+  yield {
+    message: `${stated(subject, "vocabularySize")} is ${size}, the token table ${quoted(table.kind.first.name)} has ${table.rows} rows`,
+    tensor: table.kind.first.name,
+  };
+}
+
+/** Types of a table that is stored as it is. */
+const FLOAT = /^(?:B?F16|F32)$/;
 
 function* positions(subject: Subject): Iterable<Evidence> {
   const { contextLength } = subject.facts;
@@ -237,6 +254,14 @@ export const SIZE_RULES: readonly AuditRule[] = [
     why: "ids above the last row are looked up outside of the table: a crash, or rubbish",
     fix: "set vocab_size to the rows of the table, or take the config and tokenizer that belong to these weights",
     check: vocabulary,
+  },
+  {
+    id: "config/table-rows",
+    severity: "error",
+    means: "the token table has more rows than the vocabulary of the config, for a class that takes no other number",
+    why: "transformers builds a table of vocab_size rows and refuses the longer one",
+    fix: "set vocab_size to the rows of the table",
+    check: longerTable,
   },
   {
     id: "config/position-table",

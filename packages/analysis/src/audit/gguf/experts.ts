@@ -3,9 +3,9 @@
  *
  * Source: llama.cpp src/llama-model.cpp (load_hparams asserts all of it), src/llama-hparams.h (LLAMA_MAX_EXPERTS).
  */
-import { type Evidence, grouped } from "@checkpoint-inspect/parser";
+import { type Evidence, grouped, quoted } from "@checkpoint-inspect/parser";
 
-import type { TensorKind } from "../../patterns/traits.ts";
+import { plural } from "../../units.ts";
 import type { AuditRule } from "../rule.ts";
 import type { Subject } from "../subject.ts";
 import { ggufModel, wholeGgufModel } from "./model.ts";
@@ -73,20 +73,25 @@ function* expertTensors(subject: Subject): Iterable<Evidence> {
   const gguf = wholeGgufModel(subject);
   if (!gguf) return;
   const experts = gguf.count("expert_count") ?? 0;
-  const seen = new Set<TensorKind>();
+  const wrong = new Map<number, { name: string; tensors: number }>();
   for (const [i, kinds] of subject.kinds.entries()) {
     if (subject.layers[i]?.stack !== "text") continue;
-    for (const kind of kinds.keys()) {
-      if (seen.has(kind)) continue;
-      seen.add(kind);
+    for (const [kind, count] of kinds) {
       const { bucket, part, excluded, shape, first } = kind;
       if (bucket !== "expert" || excluded || kind.bias || shape.length !== 3 || !STACK.test(part)) continue;
-      if (shape[0] === experts) continue;
-      const stated = gguf.value("expert_count") === undefined ? "missing" : grouped(experts);
-      yield {
-        message: `a stack of ${grouped(shape[0] ?? 0)} experts, and ${gguf.key("expert_count")} is ${stated}`,
-        tensor: first.name,
-      };
+      const found = shape[0] ?? 0;
+      if (found === experts) continue;
+      const known = wrong.get(found);
+      if (known) known.tensors += count;
+      else wrong.set(found, { name: first.name, tensors: count });
     }
+  }
+  const stated = gguf.value("expert_count") === undefined ? "missing" : grouped(experts);
+  for (const [found, { name, tensors }] of wrong) {
+    const stacks = tensors > 1 ? ` and ${plural(tensors - 1, "more tensor")} are stacks` : " is a stack";
+    yield {
+      message: `${quoted(name)}${stacks} of ${grouped(found)} experts, and ${gguf.key("expert_count")} is ${stated}`,
+      tensor: name,
+    };
   }
 }

@@ -7,7 +7,7 @@ import { type Evidence, grouped } from "@checkpoint-inspect/parser";
 
 import type { AuditRule } from "../rule.ts";
 import type { Subject } from "../subject.ts";
-import { ggufModel, isPlain } from "./model.ts";
+import { ggufModel, hasAttention, isChecked, isPlain } from "./model.ts";
 
 /** Their loader asks that the rotary part is the whole head. */
 const WHOLE_ROPE: ReadonlySet<string> = new Set(["llama", "deci", "falcon", "llama-embed"]);
@@ -18,9 +18,10 @@ const ROPE_SECTIONS = 4;
 export const HEAD_RULES: readonly AuditRule[] = [
   {
     id: "gguf/no-heads",
-    severity: "warning",
+    severity: "error",
+    severities: ["warning"],
     means: "head_count is 0 in an architecture with attention",
-    why: "a head's width is embedding_length / head_count: programs that divide by it without a look crash",
+    why: "llama.cpp makes every head 0 wide then, and stops at the shapes of the tensors; programs that divide by it without a look crash",
     fix: "convert the model again; do not open the file with programs that you don't trust to check it",
     check: noHeads,
   },
@@ -62,7 +63,14 @@ export const HEAD_RULES: readonly AuditRule[] = [
 function* noHeads(subject: Subject): Iterable<Evidence> {
   const gguf = ggufModel(subject);
   if (!gguf || !isPlain(gguf) || gguf.value("attention.head_count") !== 0) return;
-  yield { message: `${gguf.key("attention.head_count")} is 0` };
+  const stops = isChecked(gguf) && subject.complete && hasAttention(subject);
+  yield {
+    message: `${gguf.key("attention.head_count")} is 0`,
+    ...(!stops && {
+      severity: "warning",
+      why: "a head's width is embedding_length / head_count: programs that divide by it without a look crash",
+    }),
+  };
 }
 
 function* headsDivide(subject: Subject): Iterable<Evidence> {

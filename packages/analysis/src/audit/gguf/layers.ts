@@ -117,11 +117,11 @@ function* blocksPresent({ layers, facts }: Subject, gguf: GgufModel, blocks: num
     const key = gguf.key(gguf.value(name) === undefined ? "block_count" : name);
     yield found > most
       ? {
-          message: `${key} is ${most}, and the file has blocks up to ${found - 1}`,
+          message: `${key} is ${most}, and the file has ${plural(found, "block")}: 0 to ${found - 1}`,
           why: "llama.cpp leaves no tensor over: it stops with 'wrong number of tensors'",
         }
       : {
-          message: `${key} is ${most}, and ${most - found === 1 ? "block" : "blocks"} ${formatRanges([[found, most - 1]])} have no tensors`,
+          message: `${key} is ${most}, and ${most - found === 1 ? `block ${found} has` : `blocks ${formatRanges([[found, most - 1]])} have`} no tensors`,
           why: "llama.cpp stops with 'missing tensor'",
         };
   }

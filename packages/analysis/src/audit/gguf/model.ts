@@ -30,6 +30,20 @@ const NO_MODEL: ReadonlySet<ModelKind> = new Set<ModelKind>([
   "projector",
 ]);
 
+/**
+ * Architectures whose loaders take the shapes of attention, feed-forward and norms from the common keys and nothing else, checked against models
+ * of each. In others a shape that doesn't fit may have a reason that isn't known here.
+ */
+const CHECKED: ReadonlySet<string> = new Set([
+  ..."afmoe apertus arcee arctic baichuan bert bitnet cohere2 cohere2moe command-r deci dots1 dream ernie4_5".split(
+    " ",
+  ),
+  ..."ernie4_5-moe exaone exaone4 falcon gemma gemma2 gemma3 glm4 glm4moe gpt-oss gpt2 granite granitemoe".split(" "),
+  ..."hunyuan-dense hunyuan-moe hunyuan_vl internlm2 jais jais2 llada llama llama4 mimo2 minicpm minimax-m2".split(" "),
+  ..."mistral3 nanbeige nemotron olmo olmo2 olmoe orion phi2 phi3 phimoe qwen qwen2 qwen2moe qwen2vl qwen3".split(" "),
+  ..."qwen3moe qwen3vl qwen3vlmoe refact seed_oss smallthinker smollm3 stablelm starcoder2 talkie xverse".split(" "),
+]);
+
 /** The keys of a model of a known architecture; undefined for any other file. */
 export function ggufModel({ checkpoint, metadata, model }: Subject): GgufModel | undefined {
   if (checkpoint.format !== "gguf" || NO_MODEL.has(model.kind)) return undefined;
@@ -65,6 +79,16 @@ export function wholeGgufModel(subject: Subject): GgufModel | undefined {
 /** Attention or something like it in every layer, and nothing but tokens to start from: what the plain rules of shapes hold for. */
 export function isPlain({ built }: GgufModel): boolean {
   return built === "dense" || built === "moe" || built === "encoder";
+}
+
+/** Shapes follow from the common keys alone: what doesn't fit surely stops the loader. */
+export function isChecked({ architecture }: GgufModel): boolean {
+  return CHECKED.has(architecture);
+}
+
+/** Layers that turn tokens into queries, keys and values: what needs heads. */
+export function hasAttention({ layers }: Subject): boolean {
+  return layers.some(({ mixers }) => mixers.includes("attention"));
 }
 
 function asCount(value: unknown): number | undefined {

@@ -7,7 +7,7 @@
  */
 import { assignSet, type Folder } from "./fold.ts";
 import { argumentsOf, children, type If, type Node, nameOf, pathOf } from "./nodes.ts";
-import { ownWords, proseReader } from "./prose.ts";
+import { ownProse, proseReader } from "./prose.ts";
 import { asker, firstOf, isNatural, type Trigger, textsOf } from "./triggers.ts";
 
 export interface Conditional {
@@ -39,12 +39,12 @@ export function conditionals(root: Node, folder: Folder): Conditional[] {
     const least = natural ? MIN_WORDS : MIN_WORDS_MARKUP;
     // Where markup or a switch is absent, real templates write a default prompt.
     const sides = [
-      ...(natural || present ? [ownWords(then, otherwise)] : []),
-      ...(natural || !present ? [ownWords(otherwise, then)] : []),
+      ...(natural || present ? [ownProse(then, otherwise)] : []),
+      ...(natural || !present ? [ownProse(otherwise, then)] : []),
     ];
-    const prose = sides.find((words) => words.length >= least);
+    const prose = sides.find(({ words }) => words >= least);
     if (prose && found.length < 100) {
-      found.push({ trigger: trigger.words, prose: prose.join(" "), near: [trigger.words] });
+      found.push({ trigger: trigger.words, prose: prose.text, near: [trigger.words] });
     }
   }
 

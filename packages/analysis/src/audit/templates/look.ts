@@ -2,7 +2,7 @@
  * Looks at one chat template: parses it once, walks it once for what it reaches for and once for what it says when. What doesn't
  * parse is looked at as text.
  */
-import { inShort, quoted } from "@checkpoint-inspect/parser";
+import { inShort, oneLine, quoted } from "@checkpoint-inspect/parser";
 import { codeWords, hiddenText, ODD_WORDS, oddCharacters } from "../text/characters.ts";
 import { conditionals } from "./conditions.ts";
 import { assignSet, folder } from "./fold.ts";
@@ -43,6 +43,9 @@ export interface TemplateFinding {
 /** UTF-16 units that are looked at at all; what follows them isn't. */
 const MAX_LOOKED = 1024 * 1024;
 
+/** Characters of a parser's message, which may quote the template. */
+const MAX_PROBLEM = 160;
+
 /** @param parsedBefore UTF-16 units of other templates that were parsed before: together they have the limit of one */
 export function lookAt(whole: string, parsedBefore = 0): TemplateFinding[] {
   const text = whole.slice(0, MAX_LOOKED);
@@ -75,7 +78,7 @@ export function lookAt(whole: string, parsedBefore = 0): TemplateFinding[] {
   }
   // What stopped the parser is said already.
   if ("problem" in parsed && statements.length === 0) {
-    found.push({ rule: "not-parsed", message: `it can't be parsed: ${quoted(parsed.problem, 160).slice(1, -1)}` });
+    found.push({ rule: "not-parsed", message: `it can't be parsed: ${oneLine(parsed.problem.slice(0, MAX_PROBLEM))}` });
   }
   return found;
 }

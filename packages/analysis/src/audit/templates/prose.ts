@@ -101,12 +101,24 @@ export function proseReader(
   };
 }
 
-/** Words of `text` that `other` doesn't have, without its markup, in order. */
-export function ownWords(text: string, other: string): string[] {
-  const theirs = new Set(wordsOf(other));
-  return wordsOf(text).filter((word) => !theirs.has(word));
+/** What only one of two branches writes. */
+export interface OwnProse {
+  readonly words: number;
+  /** As it is written, from the first of its words to the last. */
+  readonly text: string;
 }
 
-function wordsOf(text: string): string[] {
-  return text.replace(/<[^<>]{0,80}>|\[[^[\]]{0,40}\]/g, " ").match(/\p{L}[\p{L}'\u2019-]+/gu) ?? [];
+/** What of `text` is in words that `other` doesn't have; markup doesn't count. */
+export function ownProse(text: string, other: string): OwnProse {
+  const theirs = new Set(wordsOf(other).map(([word]) => word));
+  const own = wordsOf(text).filter(([word]) => !theirs.has(word));
+  const [first, last] = [own[0], own.at(-1)];
+  if (!first || !last) return { words: 0, text: "" };
+  return { words: own.length, text: text.slice(first.index, last.index + last[0].length) };
+}
+
+/** Words, at their places. */
+function wordsOf(text: string): RegExpExecArray[] {
+  const bare = text.replace(/<[^<>]{0,80}>|\[[^[\]]{0,40}\]/g, (markup) => " ".repeat(markup.length));
+  return [...bare.matchAll(/\p{L}[\p{L}'\u2019-]+/gu)];
 }

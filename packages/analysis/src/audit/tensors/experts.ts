@@ -10,6 +10,7 @@ import type { Stack } from "../../roles/role.ts";
 import type { AuditRule } from "../rule.ts";
 import { type HeldLayer, isWholeModel, layerWords, mainLayers, shortRanges, weightShape } from "../stacks.ts";
 import type { Subject } from "../subject.ts";
+import { isPlain } from "./plain-models.ts";
 
 /** What one layer has of its routed experts. */
 export interface ExpertLayer {
@@ -56,8 +57,37 @@ function isCountable(subject: Subject): boolean {
   return subject.complete && isWholeModel(subject) && (subject.packing?.copies.length ?? 0) === 0;
 }
 
+/** What a layer with routed experts can't do without, where layers are built alike. */
+const OF_EXPERTS: readonly (readonly [what: string, part: RegExp])[] = [
+  ["router", /^router$/],
+  ["down matrices of the experts", /^routed\.down$/],
+  ["up matrices of the experts", /^routed\.(?:up|gate_up)$/],
+  ["gate matrices of the experts", /^routed\.(?:gate|gate_up)$/],
+];
+
+/** What one layer of ten or more lacks is named with the other parts of layers: here is what more of them lack, or one of few. */
+function* lostOfAll(subject: Subject): Iterable<Evidence> {
+  // A part of a model, cut out on purpose, lacks layers too.
+  if (!isPlain(subject) || mainLayers(subject).length !== subject.facts.layers) return;
+  const layers = mainLayers(subject).flatMap(({ layer, kinds }) => {
+    const parts = [...kinds.keys()].flatMap(({ bucket, part, bias }) => (bucket === "expert" && !bias ? [part] : []));
+    return parts.some((part) => part.startsWith("routed.")) ? [{ layer, parts }] : [];
+  });
+  for (const [what, wanted] of OF_EXPERTS) {
+    const lacking = layers.filter(({ parts }) => !parts.some((part) => wanted.test(part)));
+    const [first] = lacking;
+    const isNamed = layers.length >= 4 && lacking.length <= Math.max(1, layers.length / 10);
+    if (!first || isNamed) continue;
+    const indexes = lacking.map(({ layer }) => layer.index);
+    yield {
+      message: `${layerWords(first.layer.stack, indexes)} ${lacking.length === 1 ? "lacks" : "lack"} the ${what}`,
+    };
+  }
+}
+
 function* expertSets(subject: Subject): Iterable<Evidence> {
   if (!isCountable(subject)) return;
+  yield* lostOfAll(subject);
   const layers = expertLayers(subject);
   const usual = usualExperts(layers);
   if (usual === undefined) return;
@@ -162,7 +192,7 @@ export const EXPERT_RULES: readonly AuditRule[] = [
   {
     id: "tensors/expert-set",
     severity: "error",
-    means: "a mixture-of-experts layer lacks experts, or parts of them",
+    means: "a mixture-of-experts layer lacks experts, parts of them or their router",
     why: "a loader fails, or fills the missing matrices with random numbers",
     fix: "download or convert the model again; a shard or a part of the conversion is missing",
     check: expertSets,

@@ -5,6 +5,7 @@ import type { Stack } from "../../roles/role.ts";
 import type { AuditRule } from "../rule.ts";
 import { type HeldLayer, isWholeModel, layersByStack, partOf, shortRanges } from "../stacks.ts";
 import type { Subject } from "../subject.ts";
+import { isPlain } from "./plain-models.ts";
 
 // --- gaps ---------------------------------------------------------------------------------------------------------------
 
@@ -56,14 +57,15 @@ function* lostLayers(subject: Subject): Iterable<Evidence> {
   const { checkpoint, complete } = subject;
   if (complete || checkpoint.components || subject.layers.length === 0) return;
   const missing = checkpoint.shards?.missing.length ?? 0;
-  const cause = missing > 0 ? "lost with the missing files" : "not read, as the header breaks off";
+  const unread = checkpoint.error ? "not read, as the header breaks off" : "lost with the files that can't be read";
+  const cause = missing > 0 ? "lost with the missing files" : unread;
   // An index says which tensors its missing files hold, and the reader names them.
   const isKnown = checkpoint.format === "safetensors" && checkpoint.shards?.declaredTensors !== undefined;
   const severity = isKnown ? { severity: "note" as const } : {};
   const stacks = layersByStack(subject);
   for (const [stack, layers] of stacks) {
     const whole = lostWhole(subject, stack, layers);
-    const part = partlyLost(layers);
+    const part = stack === "text" && isPlain(subject) ? belowUnion(layers) : partlyLost(layers);
     if (whole.length === 0 && part.length === 0) continue;
     const words = [
       ...(whole.length > 0 ? [`${layerRanges(whole)} whole`] : []),
@@ -93,6 +95,30 @@ function lostWhole(
 function layerRanges(ranges: readonly (readonly [number, number])[]): string {
   const [only] = ranges;
   return `${ranges.length === 1 && only?.[0] === only?.[1] ? "layer" : "layers"} ${shortRanges(ranges)}`;
+}
+
+/** What a layer of a plain architecture has at least, under one name of each row; a fused matrix stands for its parts. */
+const LEAST: readonly RegExp[] = [
+  /^attention (?:q|qkv|mla\.q\w*)$/,
+  /^attention o$/,
+  /^(?:ffn|expert routed\.)\s?(?:up|gate_up)$/,
+  /^(?:ffn|expert routed\.)\s?down$/,
+];
+
+/**
+ * Of layers that are built alike, those that lack what any other one has, or what none of them can do without: where every layer
+ * lost something, none is whole to be compared with. The first layers of a mixture of experts are dense, and are told by the latter.
+ */
+function belowUnion(layers: readonly HeldLayer[]): readonly number[] {
+  const held = layers.map(({ kinds }) => new Set([...kinds.keys()].map((kind) => partOf(kind))));
+  const all = new Set(held.flatMap((parts) => [...parts]));
+  const isMixed = [...all].some((part) => part.startsWith("expert "));
+  const compared = new Set(isMixed ? partlyLost(layers) : []);
+  return layers.flatMap(({ layer }, i) => {
+    const parts = [...(held[i] ?? [])];
+    const lacks = LEAST.some((row) => !parts.some((part) => row.test(part)));
+    return lacks || (isMixed ? compared.has(layer.index) : parts.length < all.size) ? [layer.index] : [];
+  });
 }
 
 /** Layers that hold less than others do, and nothing that those don't. */

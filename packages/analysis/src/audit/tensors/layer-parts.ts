@@ -8,9 +8,11 @@ import { type Evidence, quoted } from "@checkpoint-inspect/parser";
 
 import type { TensorKind } from "../../patterns/traits.ts";
 import type { Stack } from "../../roles/role.ts";
+import { stated } from "../config/read.ts";
 import type { AuditRule } from "../rule.ts";
 import { type HeldLayer, innerRole, isWholeModel, layersByStack, layerWords, partOf } from "../stacks.ts";
 import type { Subject } from "../subject.ts";
+import { isPlain, statesLayers } from "./plain-models.ts";
 
 /** Parts without which a layer of their kind doesn't run. */
 const NEEDED: Readonly<Record<string, RegExp | undefined>> = {
@@ -47,7 +49,8 @@ interface Sized extends HeldLayer {
   readonly parts: ReadonlyMap<string, number>;
 }
 
-function isNeeded(kind: TensorKind): boolean {
+/** Whether a layer of its kind doesn't run without the part. */
+export function isNeeded(kind: TensorKind): boolean {
   const [bucket, part] = innerRole(kind);
   return !kind.excluded && (NEEDED[bucket]?.test(part) ?? false);
 }
@@ -192,7 +195,7 @@ function lossEvidence(subject: Subject, stack: Stack, group: readonly Sized[], {
 }
 
 /** What the lacking tensor is called: the name of another layer's, with this layer's number. */
-function nameIn(subject: Subject, { first }: TensorKind, stack: Stack, index: number): string | undefined {
+export function nameIn(subject: Subject, { first }: TensorKind, stack: Stack, index: number): string | undefined {
   const { role } = subject.place(first);
   if (role.stack !== stack || role.layer === undefined) return undefined;
   const segments = first.name.split(".");
@@ -211,42 +214,71 @@ const FEWEST_LAYERS = 8;
 const MOST_ODD = 2;
 
 function* oddLayers(subject: Subject): Iterable<Evidence> {
-  if (!subject.complete || !isWholeModel(subject) || statesPattern(subject)) return;
+  if (!subject.complete || !isWholeModel(subject)) return;
+  const known = isPlain(subject) ? PLAINLY : {};
   for (const [stack, layers] of layersByStack(subject)) {
     if (layers.length < FEWEST_LAYERS) continue;
-    yield* oddIn(stack, layers, "feed-forward part", ({ layer }) => layer.feedForward === "none");
-    yield* oddIn(stack, layers, "attention or another mixer", ({ layer }) => layer.mixers.length === 0);
+    const most = isPlain(subject) ? Math.floor(layers.length / 2) : MOST_ODD;
+    if (!isPlain(subject) && statesPattern(subject)) {
+      if (stack === "text") yield* withoutStated(subject, layers);
+      continue;
+    }
+    yield* oddIn(stack, layers, "feed-forward part", ({ layer }) => layer.feedForward === "none", most, known);
+    yield* oddIn(stack, layers, "attention or another mixer", ({ layer }) => layer.mixers.length === 0, most, known);
   }
 }
+
+/** Of architectures whose layers are all built alike a loader wants the part in every layer. */
+const PLAINLY: Partial<Evidence> = {
+  severity: "error",
+  why: "the loaders of this architecture want it in every layer: they fail, or fill it with random numbers",
+  fix: "download or convert the model again; the tensors were lost on the way",
+};
 
 function* oddIn(
   stack: Stack,
   layers: readonly HeldLayer[],
   what: string,
   lacks: (held: HeldLayer) => boolean,
+  most: number,
+  known: Partial<Evidence>,
 ): Iterable<Evidence> {
   const lacking = layers.filter(lacks);
-  if (lacking.length === 0 || lacking.length > MOST_ODD + fewOf(layers.length)) return;
+  if (lacking.length === 0 || lacking.length > most + (most > MOST_ODD ? 0 : fewOf(layers.length))) return;
   // Those that lack a tensor or two are named by the other rule.
-  const groups = madeAlike(layers).filter((group) => group.length <= MOST_ODD);
+  const groups = madeAlike(layers).filter((group) => group.length <= most);
   const odd = new Set(groups.flatMap((group) => group.map(({ layer }) => layer)));
   const indexes = lacking.flatMap(({ layer }) => (odd.has(layer) ? [layer.index] : []));
-  if (indexes.length === 0 || indexes.length > MOST_ODD) return;
+  if (indexes.length === 0 || indexes.length > most) return;
   const have = indexes.length === 1 ? "has" : "have";
   const others = layers.length - lacking.length;
-  yield { message: `${layerWords(stack, indexes)} ${have} no ${what}; the ${others} others of the stack have one` };
+  yield {
+    message: `${layerWords(stack, indexes)} ${have} no ${what}; the ${others} others of the stack have one`,
+    ...known,
+  };
+}
+
+/** Kinds of layers that have attention, as configs write them. */
+const ATTENDING = /^(?:full|sliding|chunked)_attention$/;
+
+/** Layers that the config says to attend, and that have nothing to do it with; most of those of its kind have. */
+function* withoutStated(subject: Subject, layers: readonly HeldLayer[]): Iterable<Evidence> {
+  const types = subject.facts.layerTypes;
+  if (!types || statesLayers(subject) || subject.checkpoint.config?.json.auto_map !== undefined) return;
+  const attending = layers.filter(({ layer }) => ATTENDING.test(types[layer.index] ?? ""));
+  const lacking = attending.filter(({ layer }) => layer.mixers.length === 0).map(({ layer }) => layer.index);
+  if (lacking.length === 0 || lacking.length > fewOf(attending.length)) return;
+  const others = attending.length - lacking.length;
+  const have = lacking.length === 1 ? "has" : "have";
+  yield {
+    ...PLAINLY,
+    message: `${layerWords("text", lacking)} ${have} no attention, which ${stated(subject, "layerTypes")} says of ${lacking.length === 1 ? "it" : "them"}; the ${others} others that it says so of have it`,
+  };
 }
 
 /** Whether it is stated which layers do what, so that a layer may be made differently on purpose. */
-function statesPattern({ facts, checkpoint }: Subject): boolean {
-  const { attentionHeads, kvHeads, feedForwardSize } = facts;
-  return (
-    facts.hybridPattern !== undefined ||
-    facts.layerTypes !== undefined ||
-    facts.recurrentLayers !== undefined ||
-    [attentionHeads, kvHeads, feedForwardSize].some((fact) => typeof fact === "object") ||
-    checkpoint.config?.json.block_configs !== undefined
-  );
+function statesPattern(subject: Subject): boolean {
+  return subject.facts.layerTypes !== undefined || statesLayers(subject);
 }
 
 export const LAYER_RULES: readonly AuditRule[] = [
@@ -261,7 +293,8 @@ export const LAYER_RULES: readonly AuditRule[] = [
   {
     id: "tensors/odd-layer",
     severity: "warning",
-    means: "one or two layers have no mixer or no feed-forward part, and nothing says that they shouldn't",
+    severities: ["error"],
+    means: "some layers have no mixer or no feed-forward part, and nothing says that they shouldn't",
     why: "if the part was lost, a loader fails or fills it with random numbers",
     fix: "compare with the original model; a pruned one states which layers it keeps",
     check: oddLayers,

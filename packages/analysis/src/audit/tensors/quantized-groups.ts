@@ -54,7 +54,8 @@ const SURELY_PACKED: readonly { ending: string; type: RegExp; method: RegExp; co
   { ending: ".qweight", type: /^I/, method: /^(?:|gptq|awq|auto-round|intel\/auto-round)$/ },
   { ending: ".weight_packed", type: /^(?:I32|U8)$/, method: /^(?:|compressed-tensors)$/ },
   { ending: "_blocks", type: /^U8$/, method: /^(?:|mxfp4)$/ },
-  { ending: ".weight", type: /^F8_E[45]/, method: /^(?:fp8|fbgemm_fp8)$/ },
+  { ending: ".weight", type: /^F8_E[45]/, method: /^(?:fp8|fbgemm_fp8|compressed-tensors|modelopt\w*)$/ },
+  { ending: ".weight", type: /^I8$/, method: /^(?:bitsandbytes|compressed-tensors)$/ },
   { ending: ".weight", type: /^U32$/, method: /^mlx$/ },
   // Words of four bits may be stored as floats; their scheme knows them.
   { ending: ".weight", type: /^(?:U8|I8|B?F16|F32)$/, method: /^bitsandbytes$/, column: true },
@@ -166,10 +167,29 @@ function lone({ names: [only], count }: Faults): Pick<Evidence, "tensor"> {
   return count === 1 && only !== undefined ? { tensor: only } : {};
 }
 
+/** Packed weights that can't be unpacked, by type; and the names of all. */
+interface Untaken {
+  readonly bare: Map<string, Faults>;
+  readonly misfit: Map<string, Faults>;
+  readonly names: Set<string>;
+}
+
+/** Two rules and the report ask, and it takes two walks over all names. */
+const remembered = new WeakMap<Subject, Untaken>();
+
+/** Weights that a rule here says to lack their scales or to have others: it isn't that their packing is unknown. */
+export function damagedWeights(subject: Subject): ReadonlySet<string> {
+  return isPossible(subject) ? untaken(subject).names : new Set();
+}
+
 /** Words that no scheme took, though their like were taken or their names say what they are: by type, with and without scales. */
-function untaken(subject: Subject): { readonly bare: Map<string, Faults>; readonly misfit: Map<string, Faults> } {
+function untaken(subject: Subject): Untaken {
+  const known = remembered.get(subject);
+  if (known) return known;
   const { checkpoint, packing } = subject;
   const [bare, misfit] = [new Map<string, Faults>(), new Map<string, Faults>()];
+  const damaged = new Set<string>();
+  remembered.set(subject, { bare, misfit, names: damaged });
   const names = new Set(checkpoint.tensors.map(({ name }) => name));
   // Most of them stand nowhere in the checkpoint: no name is joined for those.
   const scales = SCALES.filter((side) => checkpoint.tensors.some(({ name }) => name.endsWith(side)));
@@ -192,10 +212,12 @@ function untaken(subject: Subject): { readonly bare: Map<string, Faults>; readon
     if (!isLike && !isSure) continue;
     const base = name.slice(0, name.length - ending.length);
     const hasScales = scales.some((side) => names.has(base + side));
-    if (!hasScales && !scaledStacks.has(stackOf(name))) addFault(bare, type, name);
-    else if (hasScales && isLike) addFault(misfit, type, name);
+    const into = !hasScales && !scaledStacks.has(stackOf(name)) ? bare : hasScales && isLike ? misfit : undefined;
+    if (!into) continue;
+    addFault(into, type, name);
+    damaged.add(name);
   }
-  return { bare, misfit };
+  return { bare, misfit, names: damaged };
 }
 
 function* withoutScales(subject: Subject): Iterable<Evidence> {

@@ -3,7 +3,7 @@
  *
  * Source: llama.cpp src/llama-vocab.cpp (llama_vocab::impl::load), which also gives the defaults named here.
  */
-import { type Evidence, grouped, type LazyArray } from "@checkpoint-inspect/parser";
+import { type Evidence, grouped, type LazyArray, quoted } from "@checkpoint-inspect/parser";
 
 import { wholeGgufModel } from "../gguf/model.ts";
 import type { AuditRule } from "../rule.ts";
@@ -38,6 +38,19 @@ const NO_TOKEN = 0xffff_ffff;
 /** `tokenizer.ggml.model` of files that keep their tokenizer elsewhere. */
 const NO_TOKENIZER: ReadonlySet<unknown> = new Set(["none", "no_vocab"]);
 
+/** Values of `tokenizer.ggml.pre` that a loader is known to take for byte-pair tokenizers (src/llama-vocab.cpp). */
+const PRE_TOKENIZERS: ReadonlySet<string> = new Set([
+  ..."a.x-4.0 afmoe bailingmoe bailingmoe2 bloom chameleon chatglm-bpe codeshell cohere2moe command-r dbrx".split(" "),
+  ..."deepseek-coder deepseek-llm deepseek-r1-qwen deepseek-v3 default exaone exaone-moe exaone4 f2llmv2".split(" "),
+  ..."falcon falcon-h1 falcon3 gemma4 gigachat glm4 gpt-2 gpt-4o gpt3-finnish granite-docling".split(" "),
+  ..."granite-embed-multi-311m granite-embed-multi-97m grok-2 hunyuan hunyuan-dense jais jais-2 jina-de".split(" "),
+  ..."jina-es jina-v1-en jina-v2-code jina-v2-de jina-v2-es jina-v5-nano joyai-llm k2-horizon kanana2".split(" "),
+  ..."kimi-k2 kormo laguna lfm2 llada-moe llama-bpe llama-v3 llama3 llama4 megrez mellum mellum2".split(" "),
+  ..."midm-2.0 minerva-7b minicpm5 minimax-m2 modern-bert mpt olmo phi-2 pixtral poro-chat qwen2 qwen35".split(" "),
+  ..."refact roberta-bpe sarvam-moe seed-coder smaug-bpe smollm solar-open stablelm2 starcoder superbpe".split(" "),
+  ..."talkie tekken tiny_aya trillion viking whitespace youtu".split(" "),
+]);
+
 export const GGUF_TOKENIZER_RULES: readonly AuditRule[] = [
   {
     id: "tokenizer/missing",
@@ -59,11 +72,18 @@ export const GGUF_TOKENIZER_RULES: readonly AuditRule[] = [
   {
     id: "tokenizer/embedding-rows",
     severity: "error",
-    severities: ["warning"],
     means: "the tokenizer has another number of tokens than the tables have rows",
     why: "ids above the last row are out of range; llama.cpp asks for exactly one row a token and stops",
     fix: "convert the model again, with the tokenizer that belongs to it; converters pad the shorter of the two",
     check: embeddingRows,
+  },
+  {
+    id: "tokenizer/vocab-size",
+    severity: "note",
+    means: "vocab_size is not the number of tokens, and not that of the tables' rows",
+    why: "llama.cpp counts the tokens; programs that go by the key show or reserve the wrong size",
+    fix: "correct the key, or convert the model again",
+    check: vocabSize,
   },
   {
     id: "tokenizer/no-merges",
@@ -81,6 +101,14 @@ export const GGUF_TOKENIZER_RULES: readonly AuditRule[] = [
     why: "llama.cpp takes a default that fits few models, and answers get worse without any error (llama.cpp#7476)",
     fix: "convert the model again with a converter from after May 2024, or give --override-kv tokenizer.ggml.pre=str:NAME",
     check: noPreTokenizer,
+  },
+  {
+    id: "tokenizer/unknown-pre-tokenizer",
+    severity: "note",
+    means: "tokenizer.ggml.pre names nothing that llama.cpp is known to have",
+    why: "llama.cpp stops with 'unknown pre-tokenizer type' at names that it doesn't know; this one may be newer than this tool",
+    fix: "try a current llama.cpp; if it stops, convert the model again",
+    check: unknownPreTokenizer,
   },
   {
     id: "tokenizer/token-id",
@@ -148,14 +176,22 @@ function* embeddingRows(subject: Subject): Iterable<Evidence> {
   for (const { kind, rows } of tokenTables(subject)) {
     if (rows === stated) continue;
     yield {
-      message: `${grouped(rows)} rows for ${grouped(stated)} tokens (${from})`,
+      message: `${quoted(kind.first.name)} has ${grouped(rows)} rows for ${grouped(stated)} tokens (${from})`,
       tensor: kind.first.name,
-      ...(rows > stated && {
-        severity: "warning" as const,
-        why: "rows that no token uses do no harm, but llama.cpp asks for exactly one row a token and stops",
-      }),
+      ...(rows > stated && { why: "llama.cpp asks for exactly one row a token, and stops at a table with more" }),
     };
   }
+}
+
+/** Only where tokens and tables agree: the key is the odd one out. */
+function* vocabSize(subject: Subject): Iterable<Evidence> {
+  const gguf = wholeGgufModel(subject);
+  const [stated, tokens] = [gguf?.count("vocab_size"), tokensOf(subject)?.length];
+  const tables = tokenTables(subject);
+  if (!gguf || stated === undefined || tokens === undefined || stated === tokens || tables.length === 0) return;
+  if (tables.some(({ rows }) => rows !== tokens)) return;
+  const key = gguf.key("vocab_size");
+  yield { message: `${key} is ${grouped(stated)}, and there are ${grouped(tokens)} tokens and as many rows` };
 }
 
 function isBytePair({ checkpoint, metadata }: Subject): boolean {
@@ -176,6 +212,12 @@ function* noMerges(subject: Subject): Iterable<Evidence> {
 function* noPreTokenizer(subject: Subject): Iterable<Evidence> {
   if (!isBytePair(subject) || !subject.complete || !tokensOf(subject)) return;
   if (subject.metadata.get("tokenizer.ggml.pre") === undefined) yield { message: "tokenizer.ggml.pre is missing" };
+}
+
+function* unknownPreTokenizer(subject: Subject): Iterable<Evidence> {
+  const name = subject.metadata.get("tokenizer.ggml.pre");
+  if (!isBytePair(subject) || typeof name !== "string" || name === "" || PRE_TOKENIZERS.has(name)) return;
+  yield { message: `tokenizer.ggml.pre is ${quoted(name)}, which is not a known one` };
 }
 
 function* tokenIds(subject: Subject): Iterable<Evidence> {
