@@ -156,6 +156,26 @@ describe("each contradiction is told with its values", () => {
       ],
     ],
     [
+      "a tensor that nothing asks for",
+      { tensors: { "blk.0.mystery.weight": [8] } },
+      [
+        'warning gguf/unknown-tensor: 1 tensor with a name that "llama" has no use for: "blk.0.mystery.weight" [blk.0.mystery.weight]',
+      ],
+    ],
+    [
+      "types that the loader doesn't convert",
+      {
+        set: [
+          { key: "llama.attention.layer_norm_rms_epsilon", type: "f64", value: 1e-5 },
+          { key: "tokenizer.ggml.token_type", type: "array", elementType: "u32", value: [1, 1, 1, 1, 3, 3] },
+        ],
+      },
+      [
+        "error gguf/key-type: llama.attention.layer_norm_rms_epsilon is f64, expected f32",
+        "error gguf/key-type: tokenizer.ggml.token_type is an array of u32, expected an array of i32",
+      ],
+    ],
+    [
       "no heads",
       { set: [u32("llama.attention.head_count", 0)] },
       ["error gguf/no-heads: llama.attention.head_count is 0"],

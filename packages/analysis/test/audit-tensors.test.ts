@@ -49,6 +49,25 @@ describe("layers", () => {
     );
   });
 
+  it("where all layers are built alike, sees what many of them lack, and what all of them lack", async () => {
+    const even = LLAMA.filter(({ name }) => !(name.includes(".down_proj") && layerOf(name) % 2 === 0));
+    const half = await audit(even, LLAMA_CONFIG);
+    expect(ruleLines(half)).toEqual(["error tensors/incomplete-layer"]);
+    expect(half[0]?.message).toMatch(
+      /^layer 0 lacks "model\.layers\.0\.mlp\.down_proj\.weight" and its like in layers /,
+    );
+    const none = await audit(
+      LLAMA.filter(({ name }) => !name.includes(".q_proj")),
+      LLAMA_CONFIG,
+    );
+    expect(none.map(({ message }) => message)).toContainEqual(
+      expect.stringMatching(/^no layer has a tensor for attention q, though .* attention k, attention v, attention o$/),
+    );
+    // The same of an architecture whose layers may differ is a pattern.
+    const other = await audit(even, { ...LLAMA_CONFIG, model_type: "made", architectures: ["MadeForCausalLM"] });
+    expect(ruleLines(other)).not.toContain("error tensors/incomplete-layer");
+  });
+
   it("names what several layers lack in one line", async () => {
     const more = Array.from({ length: 24 }, (_, i) => i);
     const deep = LLAMA.filter(({ name }) => layerOf(name) < 1).concat(
@@ -71,8 +90,10 @@ describe("layers", () => {
     ["the last layers attend to the keys of another one", /layers\.1[01]\.self_attn\.[kv]_proj/],
     ["the first layer has no norm in front", /layers\.0\.input_layernorm/],
     ["every third layer has one norm", /layers\.(?:2|5|8|11)\.post_attention_layernorm/],
-  ])("says nothing where %s", async (_, lost) => {
-    const findings = await audit(without(LLAMA, lost), LLAMA_CONFIG);
+  ])("says nothing where %s, unless all layers are built alike", async (_, lost) => {
+    const sure = await audit(without(LLAMA, lost), LLAMA_CONFIG);
+    expect(sure.map(({ rule }) => rule)).toContain("tensors/incomplete-layer");
+    const findings = await audit(without(LLAMA, lost), { ...LLAMA_CONFIG, model_type: "new_model" });
     expect(findings.filter(({ rule }) => rule.startsWith("tensors/"))).toEqual([]);
   });
 

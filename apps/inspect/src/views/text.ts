@@ -118,7 +118,7 @@ const NO_BREAK = "\u00a0";
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
   let line = "";
-  const words = text.split(" ").flatMap((word) => (word.length > columns ? pieces(word, columns) : [word]));
+  const words = text.split(" ").flatMap((word) => (2 * word.length > columns ? pieces(word, columns) : [word]));
   for (let i = 0; i < words.length; i++) {
     let word = words[i] as string;
     if (/\d$/.test(word) && UNIT.test(words[i + 1] ?? "")) word += ` ${words[++i]}`;

@@ -8,6 +8,7 @@ import { type Evidence, quoted } from "@checkpoint-inspect/parser";
 
 import type { TensorKind } from "../../patterns/traits.ts";
 import type { Stack } from "../../roles/role.ts";
+import { plural } from "../../units.ts";
 import { stated } from "../config/read.ts";
 import type { AuditRule } from "../rule.ts";
 import { type HeldLayer, innerRole, isWholeModel, layersByStack, layerWords, partOf } from "../stacks.ts";
@@ -123,8 +124,34 @@ interface Loss {
   readonly parts: { readonly part: string; readonly kind: TensorKind }[];
 }
 
+/** Parts of which a layer that has any of its bucket's can't do without one; a fused tensor stands for several. */
+const ONE_OF: readonly (readonly string[])[] = [
+  ["attention q", "attention qkv"],
+  ["attention k", "attention qkv", "attention kv"],
+  ["attention v", "attention qkv", "attention kv"],
+  ["attention o"],
+  ["ffn up", "ffn gate_up"],
+  ["ffn down"],
+];
+
+/** What no layer of a plain architecture has, though its layers can't do without it: a comparison of layers doesn't see that. */
+function* missingEverywhere(subject: Subject): Iterable<Evidence> {
+  const layers = (layersByStack(subject).get("text") ?? []).map((held) => neededParts(held));
+  const all = new Set(layers.flatMap(({ parts }) => [...parts.keys()]));
+  if (layers.length < 2 || [...all].some((part) => part.startsWith("attention mla."))) return;
+  for (const names of ONE_OF) {
+    const [first = ""] = names;
+    const [bucket = ""] = first.split(" ");
+    const others = ONE_OF.flat().filter((name) => name.startsWith(bucket) && all.has(name));
+    if (others.length === 0 || names.some((name) => all.has(name))) continue;
+    const message = `no layer has a tensor for ${first}, though ${plural(layers.length, "layer has", "layers have")} ${others.join(", ")}`;
+    yield { message };
+  }
+}
+
 function* incompleteLayers(subject: Subject): Iterable<Evidence> {
   if (!subject.complete || !hasOwnLayers(subject)) return;
+  if (isPlain(subject)) yield* missingEverywhere(subject);
   for (const [stack, layers] of layersByStack(subject)) {
     for (const group of madeAlike(layers)) {
       if (group.length < FEWEST_ALIKE || isHierarchy(group)) continue;
@@ -135,13 +162,15 @@ function* incompleteLayers(subject: Subject): Iterable<Evidence> {
 
 /** What few layers of a group lack, and all others have; layers that lack the same together. */
 function lossesIn(subject: Subject, group: readonly Sized[]): readonly Loss[] {
+  // Where all layers are built alike, no number of them and no place may lack a part that others have.
+  const plain = isPlain(subject) && !subject.facts.kvSharedLayers;
   const losses = new Map<string, Loss>();
   for (const [part, kind] of partsOf(group)) {
-    const usual = usualCount(group, part);
+    const usual = plain ? Math.max(1, usualCount(group, part)) : usualCount(group, part);
     const lacking = group.flatMap(({ layer, parts }) => ((parts.get(part) ?? 0) < usual ? [layer.index] : []));
-    if (lacking.length === 0 || lacking.length > fewOf(group.length)) continue;
-    if (!NEEDED_IN_FIRST.test(part) && isRun(lacking, group.slice(0, lacking.length))) continue;
-    if (KEYS_AND_VALUES.test(part) && mayShareKeys(subject, lacking, group)) continue;
+    if (lacking.length === 0 || (!plain && lacking.length > fewOf(group.length))) continue;
+    if (!plain && !NEEDED_IN_FIRST.test(part) && isRun(lacking, group.slice(0, lacking.length))) continue;
+    if (!plain && KEYS_AND_VALUES.test(part) && mayShareKeys(subject, lacking, group)) continue;
     const key = lacking.join(" ");
     const known = losses.get(key);
     if (known) known.parts.push({ part, kind });
