@@ -34,7 +34,7 @@ const FAMILIES = {
   text: "Names, keys and values that could mislead or attack who reads them.",
   file: "Files in the folder of the weights. Looked at by `inspect check` alone.",
   template:
-    "Chat templates: parsed, never rendered. In the metadata for every command; beside the weights for `inspect check`.",
+    "Chat templates: parsed, never rendered. `inspect check` looks at all of them; other views only at one in the metadata that holds telling words.",
   weights: "The values themselves: `inspect check --weights`.",
   opinion:
     "Another reader of the same bytes: `inspect check --second-opinion`, see [second-opinion.md](second-opinion.md).",

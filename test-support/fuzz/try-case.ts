@@ -1,5 +1,5 @@
 /** What is done with every mutated checkpoint, and what must hold of it. */
-import { analyse, valuesWanted } from "@checkpoint-inspect/analysis";
+import { analyse, TEMPLATE_RULES, valuesWanted } from "@checkpoint-inspect/analysis";
 import { CheckpointError, type Finding, findingOfError, openFileSet } from "@checkpoint-inspect/parser";
 
 import { sarifLog } from "../../apps/inspect/src/check/sarif.ts";
@@ -33,7 +33,7 @@ export async function tryCase(files: SparseFiles, opinion = false): Promise<bool
     const middle = Math.floor(value.length / 2);
     await refusable(() => value.slice(middle, middle + PAGE));
   }
-  const report = analyse(checkpoint);
+  const report = analyse(checkpoint, { rules: TEMPLATE_RULES });
   const { error } = checkpoint;
   const findings = [...(error ? [findingOfError(error)] : []), ...report.findings];
   if (opinion) {

@@ -14,6 +14,7 @@ import {
 import { type AdapterFacts, adapterFacts } from "./adapter.ts";
 import { type Anatomy, type AsideCount, type BucketCount, countAnatomy, type ExcludedCount } from "./anatomy.ts";
 import { audit } from "./audit/audit.ts";
+import type { AuditRule } from "./audit/rule.ts";
 import type { Subject } from "./audit/subject.ts";
 import { damagedWeights } from "./audit/tensors/quantized-groups.ts";
 import { type ComponentCount, componentCollector } from "./components.ts";
@@ -111,6 +112,8 @@ export interface AnalyseOptions {
   readonly target?: string;
   /** Small tensors that {@link valuesWanted} asked for, decoded. */
   readonly values?: TensorValues;
+  /** Rules of the audit beyond those that always run: `TEMPLATE_RULES`. */
+  readonly rules?: readonly AuditRule[];
 }
 
 /** Everything that can be said of a checkpoint, in one walk over its tensors. */
@@ -182,7 +185,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     metadata: new Map(checkpoint.metadata.map(({ key, value }) => [key, value] as const).reverse()),
     place,
   };
-  const auditFindings = audit(subject);
+  const auditFindings = audit(subject, options.rules);
   return {
     schemaVersion: SCHEMA_VERSION,
     source: {

@@ -9,7 +9,7 @@ import { describeReal, expandHeads, listReal, realData } from "../../../test-sup
 import { tokensOf } from "../src/audit/templates/lexer.ts";
 import { lookAt } from "../src/audit/templates/look.ts";
 import { MAX_PARSED } from "../src/audit/templates/parse.ts";
-import { analyse } from "../src/index.ts";
+import { analyse, TEMPLATE_RULES } from "../src/index.ts";
 
 function rulesOf(template: string): string[] {
   return [...new Set(lookAt(template).map(({ rule }) => rule))];
@@ -21,7 +21,7 @@ const said = ({ severity, rule, message }: Finding): string => `${severity} ${ru
 async function saidOfGguf(texts: Record<string, string>): Promise<string[]> {
   const metadata = Object.entries(texts).map(([key, value]) => ({ key, type: "string" as const, value }));
   const checkpoint = await openFileSet(memoryFileSet("repo", { "m.gguf": writeGguf({ metadata, tensors: [] }) }));
-  return saidOf(analyse(checkpoint).findings);
+  return saidOf(analyse(checkpoint, { rules: TEMPLATE_RULES }).findings);
 }
 
 function saidOf(findings: readonly Finding[]): string[] {
@@ -350,7 +350,7 @@ describe("says where and what", () => {
       "additional_chat_templates/tools.jinja": new TextEncoder().encode("{% include 'x' %}"),
     };
     const checkpoint = await openFileSet(memoryFileSet("repo", files), { beside: true });
-    expect(saidOf(analyse(checkpoint).findings)).toEqual([
+    expect(saidOf(analyse(checkpoint, { rules: TEMPLATE_RULES }).findings)).toEqual([
       'error template/internals: tokenizer_config.json chat_template rag, line 1: it uses "__class__"',
       "error template/foreign-statement: additional_chat_templates/tools.jinja, line 1: it has {% include %}",
     ]);
@@ -474,7 +474,9 @@ describeReal("released templates", () => {
 
   it.each(["sem-tmpl-ssti", "sem-tmpl-invisible-unicode"])("finds an error in %s", async (name) => {
     const checkpoint = await openCheckpoint(realData("gguf-bad", "reported", `${name}.gguf`));
-    const errors = analyse(checkpoint).findings.filter(({ severity }) => severity === "error");
+    const errors = analyse(checkpoint, { rules: TEMPLATE_RULES }).findings.filter(
+      ({ severity }) => severity === "error",
+    );
     expect(errors.map(({ rule }) => rule)).toContain(
       name.endsWith("ssti") ? "template/internals" : "template/invisible-characters",
     );
@@ -487,7 +489,7 @@ describeReal("released templates", () => {
       const [name = ""] = listReal("gguf-real-heads").filter((file) => file.includes("Q4_K_M"));
       const checkpoint = await openCheckpoint(`${dir}/${name.replace(/\.head.*$/, "")}`);
       expect(checkpoint.metadata.map(({ key }) => key)).toContain("tokenizer.chat_template");
-      expect(saidOf(analyse(checkpoint).findings)).toEqual([]);
+      expect(saidOf(analyse(checkpoint, { rules: TEMPLATE_RULES }).findings)).toEqual([]);
       await checkpoint.close();
     } finally {
       remove();

@@ -1,5 +1,5 @@
 /** One checkpoint, checked: opened with what lies beside it, analysed, and looked at further where that was asked for. */
-import { analyse, type Report } from "@checkpoint-inspect/analysis";
+import { analyse, type Report, TEMPLATE_RULES } from "@checkpoint-inspect/analysis";
 import {
   type Checkpoint,
   CheckpointError,
@@ -53,7 +53,7 @@ export async function checkOne(target: string, options: CheckOptions): Promise<C
     return { target, findings: [findingOfError(error)], error, filesBeside: 0 };
   }
   try {
-    const report = analyse(checkpoint, { target, values: await smallValues(checkpoint) });
+    const report = analyse(checkpoint, { target, values: await smallValues(checkpoint), rules: TEMPLATE_RULES });
     const { error } = checkpoint;
     const weights = options.weights ? await readWeights(target, checkpoint, options) : undefined;
     const secondOpinion = options.secondOpinion ? await askAnother(target, checkpoint) : undefined;

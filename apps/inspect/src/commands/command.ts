@@ -1,5 +1,12 @@
 /** What every command shares: its flags, opening the target, and where its answer goes. */
-import { analyse, type Report, reportError, type TensorValues, valuesWanted } from "@checkpoint-inspect/analysis";
+import {
+  analyse,
+  hasTellingTemplate,
+  type Report,
+  reportError,
+  type TensorValues,
+  valuesWanted,
+} from "@checkpoint-inspect/analysis";
 import { type Checkpoint, CheckpointError, decodeNumbers, openCheckpoint } from "@checkpoint-inspect/parser";
 
 import { print, type Style, terminalStyle } from "../terminal.ts";
@@ -80,7 +87,10 @@ export async function runOn(
         return values;
       },
       report: () => {
-        report ??= opened.values().then((known) => analyse(checkpoint, { target: flags.target, values: known }));
+        report ??= opened.values().then(async (known) => {
+          const rules = hasTellingTemplate(checkpoint) ? (await import("../template-rules.ts")).TEMPLATE_RULES : [];
+          return analyse(checkpoint, { target: flags.target, values: known, rules });
+        });
         return report;
       },
     };

@@ -1,10 +1,12 @@
-/** Every rule of the audit, in the order in which their findings are reported. */
+/**
+ * The rules of the audit that every view runs, in the order in which their findings are reported. Those on chat templates parse
+ * them, and come on top where they are asked for (`AnalyseOptions.rules`).
+ */
 import { CONFIG_RULES } from "./config-rules.ts";
 import { FILE_RULES } from "./file-rules.ts";
 import { GGUF_METADATA_RULES } from "./gguf-metadata-rules.ts";
 import { LABEL_RULES } from "./label-rules.ts";
 import type { AuditRule } from "./rule.ts";
-import { TEMPLATE_RULES } from "./template-rules.ts";
 import { TENSOR_RULES } from "./tensor-rules.ts";
 import { TEXT_RULES } from "./text-rules.ts";
 import { TOKENIZER_RULES } from "./tokenizer-rules.ts";
@@ -17,5 +19,4 @@ export const AUDIT_RULES: readonly AuditRule[] = [
   ...LABEL_RULES,
   ...TEXT_RULES,
   ...FILE_RULES,
-  ...TEMPLATE_RULES,
 ];

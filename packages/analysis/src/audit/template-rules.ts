@@ -2,6 +2,7 @@
 import { type Evidence, quoted } from "@checkpoint-inspect/parser";
 import type { AuditRule } from "./rule.ts";
 import type { Subject } from "./subject.ts";
+import { isTemplateKey } from "./templates/keys.ts";
 import { lookAt, type TemplateFinding, type TemplateRule } from "./templates/look.ts";
 import { MAX_PARSED } from "./templates/parse.ts";
 
@@ -25,11 +26,6 @@ function templatesOf({ checkpoint }: Subject): Template[] {
   }
   for (const { from, text } of checkpoint.beside?.templates ?? []) add({ from: quoted(from).slice(1, -1), text });
   return [...found.values()];
-}
-
-/** `tokenizer.chat_template`, `tokenizer.chat_template.tool_use`, and `chat_template` as safetensors files have it. */
-export function isTemplateKey(key: string): boolean {
-  return /^(?:tokenizer\.)?chat_template(?:\.|$)/.test(key);
 }
 
 const looked = new WeakMap<Subject, ReadonlyMap<TemplateRule, readonly Evidence[]>>();

@@ -2,7 +2,7 @@
 import { type Evidence, grouped, inShort, quoted } from "@checkpoint-inspect/parser";
 import type { AuditRule } from "./rule.ts";
 import type { Subject } from "./subject.ts";
-import { isTemplateKey } from "./template-rules.ts";
+import { isTemplateKey } from "./templates/keys.ts";
 import { codeWords, hiddenText, ODD_WORDS, type Odd, oddCharacters } from "./text/characters.ts";
 import { codeIn } from "./text/code.ts";
 import { type TextValue, textValues } from "./text/values.ts";

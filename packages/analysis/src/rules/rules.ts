@@ -2,6 +2,7 @@
 import { READ_ERROR_RULES, READER_RULES, type Rule, type RuleTable } from "@checkpoint-inspect/parser";
 
 import { AUDIT_RULES } from "../audit/rules.ts";
+import { TEMPLATE_RULES } from "../audit/template-rules.ts";
 import { WEIGHT_RULES } from "../weights/rules.ts";
 import { ANALYSIS_RULES } from "./counting.ts";
 import { OPINION_RULES } from "./opinions.ts";
@@ -17,7 +18,7 @@ export const RULES: readonly NamedRule[] = [
   ...rows(READ_ERROR_RULES),
   ...rows(READER_RULES),
   ...rows(ANALYSIS_RULES),
-  ...AUDIT_RULES.map(({ check: _, ...rule }) => rule),
+  ...[...AUDIT_RULES, ...TEMPLATE_RULES].map(({ check: _, ...rule }) => rule),
   ...rows(WEIGHT_RULES),
   ...rows(OPINION_RULES),
 ];

@@ -1,7 +1,7 @@
 /** The texts of a checkpoint that a person gets to see: metadata and settings, bounded. */
 import type { JsonValue, MetadataEntry } from "@checkpoint-inspect/parser";
 import type { Subject } from "../subject.ts";
-import { isTemplateKey } from "../template-rules.ts";
+import { isTemplateKey } from "../templates/keys.ts";
 
 export interface TextValue {
   /** `general.description`, `config.json rope_scaling.type`. */
