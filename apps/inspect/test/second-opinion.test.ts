@@ -1,5 +1,5 @@
 /** A second opinion: another reader agrees on good files, is known to be wrong where it isn't, and is heard when nobody knows. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import {
@@ -268,10 +268,7 @@ it("the versions that it names are those that are installed", () => {
 async function opinionOn(path: string): Promise<SecondOpinion> {
   const checkpoint = await openCheckpoint(path);
   try {
-    return await secondOpinion(
-      localFolder(path.endsWith("f") || path.endsWith("s") ? dirname(path) : path),
-      checkpoint,
-    );
+    return await secondOpinion(localFolder(statSync(path).isDirectory() ? path : dirname(path)), checkpoint);
   } finally {
     await checkpoint.close();
   }
