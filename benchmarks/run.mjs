@@ -112,7 +112,7 @@ function buildHash() {
   const hash = createHash("sha256");
   for (const part of BUILT) {
     for (const name of readdirSync(part, { recursive: true, encoding: "utf8" }).sort()) {
-      if (name.endsWith(".js")) hash.update(name).update(readFileSync(join(part, name)));
+      if (/\.c?js$/.test(name)) hash.update(name).update(readFileSync(join(part, name)));
     }
   }
   return hash.digest("hex");

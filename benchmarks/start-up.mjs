@@ -97,7 +97,7 @@ export function whatIsLoaded({ path }) {
         figure: found.length === 0 ? "none" : `${found.length} of ${Object.keys(HEAVY).length}`,
         limit: "none",
         // No script at all would mean that the probe saw nothing.
-        holds: found.length === 0 && probe.scripts.some((url) => url.endsWith("/dist/cli.js")),
+        holds: found.length === 0 && probe.scripts.some((url) => url.endsWith("/dist/cli.cjs")),
       },
       {
         what: "Node's fetch (undici)",

@@ -18,11 +18,11 @@ declare module "vitest" {
 }
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
-const BUNDLE = join(ROOT, "apps/inspect/dist/cli.js");
+const BUNDLE = join(ROOT, "apps/inspect/dist/cli.cjs");
 
 /** What goes into the bundle: its sources, its recipe, and the versions of what it depends on. */
 const MADE_OF = ["apps/inspect/src", "packages/parser/src", "packages/analysis/src", "packages/hub/src"];
-const MADE_OF_FILES = ["rolldown.config.ts", "package-lock.json"];
+const MADE_OF_FILES = ["rolldown.config.ts", "scripts/keep-compiled.mjs", "package-lock.json"];
 
 function newest(): number {
   const files = MADE_OF.filter((folder) => existsSync(join(ROOT, folder))).flatMap((folder) =>

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Checked in, so that npm can link it before anything is built.
-import { existsSync } from "node:fs";
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
 
-const bundle = new URL("../dist/cli.js", import.meta.url);
-if (existsSync(bundle)) {
-  await import(bundle.href);
+const dist = join(__dirname, "../dist");
+if (existsSync(join(dist, "start.cjs"))) {
+  require("../dist/start.cjs").start(dist, process.argv.slice(2));
 } else {
   console.error("inspect: not built yet; run `npm run build` in the project folder");
   process.exitCode = 2;

@@ -1,5 +1,5 @@
 /**
- * The entry. What people type most, `inspect [command] <target> [--json]`, is answered by what is loaded here; for
+ * The command. What people type most, `inspect [command] <target> [--json]`, is answered by what is loaded here; for
  * every other flag the command line with its parser and help texts comes behind one `await import()`. Parsing
  * arguments takes longer than reading a model's header, so the short form doesn't pay for it.
  */
@@ -71,8 +71,11 @@ function withoutDashes(args: readonly string[]): string[] {
   return [...args.slice(0, end), ...words];
 }
 
-async function main(args: readonly string[]): Promise<void> {
+/** Answers what was typed behind the command's name. Never throws: what goes wrong is said on stderr and by the exit code. */
+export async function main(typed: readonly string[]): Promise<void> {
+  endOnFailedOutput();
   try {
+    const args = withoutDashes(typed);
     const short = shortForm(args);
     if (short) await short;
     else await (await import("./command-line.ts")).runCommandLine(args);
@@ -88,6 +91,3 @@ async function main(args: readonly string[]): Promise<void> {
     }
   }
 }
-
-endOnFailedOutput();
-await main(withoutDashes(process.argv.slice(2)));

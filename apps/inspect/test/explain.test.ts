@@ -1,6 +1,6 @@
 /** `inspect explain`: the list, an entry with and without a target, what it says of words that have no entry. */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { analyse, findTerm, listTerms, ownNumbers, type Report, type Term } from "@checkpoint-inspect/analysis";
 import { openCheckpoint } from "@checkpoint-inspect/parser";
 import stringWidth from "string-width";
@@ -10,6 +10,7 @@ import { describeReal, realData } from "../../../test-support/real-data.ts";
 import { terminalStyle } from "../src/terminal.ts";
 import { explainView, termsView } from "../src/views/explain.ts";
 import { loadWideText } from "../src/views/text.ts";
+import { DIST, ENTRY, loadedWith } from "./bundle.ts";
 import { FIXTURES, inspect, jsonOf, UNPRINTABLE } from "./run-inspect.ts";
 
 const MOE = "llama-moe-mixed.gguf";
@@ -263,20 +264,11 @@ describeReal("the view of odd files", () => {
 
 describe("the start", () => {
   it("loads no text of the guide until someone asks for it", () => {
-    const dist = fileURLToPath(new URL("../dist/", import.meta.url));
     const sentence = "A firm of specialists.";
     expect(term("moe").picture).toContain(sentence);
-    const open = ["cli.js"];
-    const seen = new Set<string>();
-    for (let file = open.pop(); file !== undefined; file = open.pop()) {
-      if (seen.has(file)) continue;
-      seen.add(file);
-      const text = readFileSync(dist + file, "utf8");
-      expect(text.includes(sentence), file).toBe(false);
-      for (const [, name = ""] of text.matchAll(/from\s*["'`]\.\/(?:chunks\/)?([^"'`]+)["'`]/g))
-        open.push(`chunks/${name}`);
-    }
-    expect(seen.size).toBeGreaterThan(1);
-    expect(readFileSync(`${dist}chunks/explain.js`, "utf8")).toContain(sentence);
+    const { files, later } = loadedWith(ENTRY);
+    expect([...files].filter(([, text]) => text.includes(sentence))).toEqual([]);
+    expect(later).toContain("./chunks/explain.cjs");
+    expect(readFileSync(join(DIST, "chunks/explain.cjs"), "utf8")).toContain(sentence);
   });
 });

@@ -38,6 +38,8 @@ export interface RunOptions {
   /** Added to a plain environment: no colour variables, a terminal that can do something. */
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
+  /** Another copy of the command than the one that was built here. */
+  readonly command?: string;
   readonly timeoutMs?: number;
   /** Closes the reading end of stdout at once, as `| head` does in the end. */
   readonly closeStdout?: boolean;
@@ -77,7 +79,7 @@ export function inspectCommand(command: Command, target: string, ...more: readon
 
 function run(args: readonly string[], { cwd = FIXTURES, env = {}, ...options }: RunOptions): Promise<Run> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...(options.nodeArgs ?? []), SHIM, ...args], {
+    const child = spawn(process.execPath, [...(options.nodeArgs ?? []), options.command ?? SHIM, ...args], {
       cwd,
       env: { ...PLAIN, TERM: "xterm-256color", ...env },
       stdio: ["ignore", "pipe", "pipe", "pipe"],

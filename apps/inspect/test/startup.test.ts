@@ -1,36 +1,20 @@
 /** What a local `inspect FILE` loads: the start is most of its time, and loading modules is most of the start. */
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 
+import { ENTRY, loadedWith } from "./bundle.ts";
 import { COMMANDS, FIXTURES, inspect, inspectCommand, onExit } from "./run-inspect.ts";
 
-const ENTRY = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
+/** What is installed of the command. */
+const APP_FOLDERS = ["bin", "dist"];
+const APP = fileURLToPath(new URL("../", import.meta.url));
 const TARGET = `${FIXTURES}llama-moe-mixed.gguf`;
 
 /** Entry and static imports, as one file: bytes that every start reads and compiles. */
 const MOST_BYTES = 560_000;
-
-const STATIC_IMPORT = /(?:^|[;}\n])\s*(?:import|export)\s*(?:[\w*{}$,\s]+?from\s*)?["'`]([^"'`]+)["'`]/g;
-const DYNAMIC_IMPORT = /\bimport\(\s*["'`]([^"'`]+)["'`]\s*\)/g;
-
-/** The files of the bundle that are loaded with the entry, and the modules outside of it that they name. */
-function loadedWith(entry: string): { files: Map<string, string>; outside: Set<string> } {
-  const files = new Map<string, string>();
-  const outside = new Set<string>();
-  const open = [entry];
-  for (let file = open.pop(); file !== undefined; file = open.pop()) {
-    if (files.has(file)) continue;
-    const text = readFileSync(file, "utf8");
-    files.set(file, text);
-    for (const [, name = ""] of text.matchAll(STATIC_IMPORT)) {
-      if (name.startsWith(".")) open.push(join(dirname(file), name));
-      else outside.add(name);
-    }
-  }
-  return { files, outside };
-}
 
 describe("the bundle", () => {
   let loaded: ReturnType<typeof loadedWith>;
@@ -41,12 +25,8 @@ describe("the bundle", () => {
 
   it("is more than its entry: the walk follows static imports", () => {
     expect(loaded.files.size).toBeGreaterThan(1);
-    // The rest of the command line stands behind an import of its own, which is not followed.
-    const later = [...loaded.files.values()].flatMap((text) =>
-      [...text.matchAll(DYNAMIC_IMPORT)].map(([, name]) => name),
-    );
-    expect(later).toContain("./chunks/command-line.js");
-    expect([...loaded.files.keys()].some((file) => file.endsWith("command-line.js"))).toBe(false);
+    expect(loaded.later).toContain("./chunks/command-line.cjs");
+    expect([...loaded.files.keys()].some((file) => file.endsWith("command-line.cjs"))).toBe(false);
   });
 
   it("loads nothing from outside but modules of Node itself", () => {
@@ -91,12 +71,12 @@ describe.concurrent("at run time", () => {
 
   it.each(COMMANDS)("'%s FILE' doesn't need the rest of the command line", async (command) => {
     // Without the file behind it, an import of it would be an error.
-    const blocked = `import { register } from "node:module";
-      const source = \`export async function resolve(name, context, next) {
-        if (name.includes("command-line")) throw new Error("the whole command line was loaded");
-        return next(name, context);
-      }\`;
-      register("data:text/javascript," + encodeURIComponent(source));`;
+    const blocked = `import fs from "node:fs";
+      const { readFileSync } = fs;
+      fs.readFileSync = (file, ...more) => {
+        if (String(file).includes("command-line")) throw new Error("the whole command line was loaded");
+        return readFileSync(file, ...more);
+      };`;
     const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(blocked)}`];
     const short = await inspect([...(command === "" ? [] : [command]), TARGET], { nodeArgs });
     expect(short).toMatchObject({ code: 0, stderr: "" });
@@ -105,5 +85,43 @@ describe.concurrent("at run time", () => {
     // The hook works: a flag of the long form runs into it.
     const long = await inspect([TARGET, "--width", "80"], { nodeArgs });
     expect(long.stderr).toContain("the whole command line was loaded");
+  });
+});
+
+describe("what V8 compiled for the build", () => {
+  it("is there for every file that a start loads, and V8 takes it", async () => {
+    const report = `const vm = process.getBuiltinModule("node:vm"); const { Script } = vm; const taken = [];
+      vm.Script = class extends Script {
+        constructor(source, options) {
+          super(source, options);
+          taken.push([options.filename, options.cachedData !== undefined && !this.cachedDataRejected]);
+        }
+      };
+      process.on("exit", () => process.getBuiltinModule("node:fs").writeSync(3, JSON.stringify(taken)));`;
+    const nodeArgs = ["--import", `data:text/javascript,${encodeURIComponent(report)}`];
+    const run = await inspect([TARGET], { nodeArgs });
+    expect(run.code).toBe(0);
+    const taken = JSON.parse(run.aside) as [string, boolean][];
+    expect(taken.map(([file]) => file)).toContain(ENTRY);
+    expect(taken.filter(([, used]) => !used)).toEqual([]);
+  });
+
+  it("is left alone when its file is newer, were it as long", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-"));
+    try {
+      for (const name of APP_FOLDERS) {
+        cpSync(join(APP, name), join(folder, name), { recursive: true, preserveTimestamps: true });
+      }
+      const chunk = join(folder, "dist/chunks/tensors.cjs");
+      const text = readFileSync(chunk, "utf8");
+      const changed = text.replaceAll("Where the parameters are", "WHERE THE PARAMETERS ARE");
+      expect(changed).not.toBe(text);
+      writeFileSync(chunk, changed);
+      const run = await inspect([TARGET], { command: join(folder, "bin/inspect.js") });
+      expect(run).toMatchObject({ code: 0, stderr: "" });
+      expect(run.stdout).toContain("WHERE THE PARAMETERS ARE");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -18,7 +18,7 @@ const WORTH_THREADS_MS = 500;
 /** How fast reading goes is known after this time. */
 const MEASURED_MS = 100;
 /** Beside the bundle, whose chunks stand in a folder of their own. Not there where the sources run as they are. */
-const WORKER = ["../weights-worker.js", "./weights-worker.js"]
+const WORKER = ["../weights-worker.cjs", "./weights-worker.cjs"]
   .map((path) => new URL(path, import.meta.url))
   .find((url) => existsSync(fileURLToPath(url)));
 
