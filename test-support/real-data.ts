@@ -21,7 +21,8 @@ import { describe } from "vitest";
 
 const SHARED = fileURLToPath(new URL("../../shared/", import.meta.url));
 
-export const hasRealData = existsSync(join(SHARED, "data"));
+/** `WITHOUT_REAL_DATA=1` is as if the folder weren't there. */
+export const hasRealData = !process.env.WITHOUT_REAL_DATA && existsSync(join(SHARED, "data"));
 
 /** Path of a file or folder under shared/data. */
 export function realData(...segments: string[]): string {
