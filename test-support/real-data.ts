@@ -19,10 +19,11 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { describe } from "vitest";
 
-const SHARED = fileURLToPath(new URL("../../shared/", import.meta.url));
-
 /** `WITHOUT_REAL_DATA=1` is as if the folder weren't there. */
-export const hasRealData = !process.env.WITHOUT_REAL_DATA && existsSync(join(SHARED, "data"));
+const FOLDER = process.env.WITHOUT_REAL_DATA ? "no-shared" : "shared";
+const SHARED = fileURLToPath(new URL(`../../${FOLDER}/`, import.meta.url));
+
+export const hasRealData = existsSync(join(SHARED, "data"));
 
 /** Path of a file or folder under shared/data. */
 export function realData(...segments: string[]): string {
