@@ -73,7 +73,6 @@ function withoutDashes(args: readonly string[]): string[] {
 
 /** Answers what was typed behind the command's name. Never throws: what goes wrong is said on stderr and by the exit code. */
 export async function main(typed: readonly string[]): Promise<void> {
-  endOnFailedOutput();
   try {
     const args = withoutDashes(typed);
     const short = shortForm(args);
@@ -91,3 +90,5 @@ export async function main(typed: readonly string[]): Promise<void> {
     }
   }
 }
+
+endOnFailedOutput();

@@ -21,11 +21,6 @@ type Wrapped = (
   folder: string,
 ) => void;
 
-/** The part of cli.ts that is called from here. */
-interface Command {
-  main(args: readonly string[]): Promise<void>;
-}
-
 const COMMAND = "cli.cjs";
 const CACHES = "code-cache";
 
@@ -35,7 +30,7 @@ const scripts = new Map<string, Script>();
 
 /** @param dist the folder of the bundle */
 export async function start(dist: string, args: readonly string[]): Promise<void> {
-  await (load(dist, join(dist, COMMAND)) as Command).main(args);
+  await (load(dist, join(dist, COMMAND)) as typeof import("./cli.ts")).main(args);
 }
 
 /** Keeps what V8 has compiled of the bundle until now. The build calls it, after a few commands have run. */
