@@ -33,6 +33,7 @@ const FAMILIES = {
   label: "What the file calls itself: quantization, size, provenance.",
   text: "Names, keys and values that could mislead or attack who reads them.",
   file: "Files in the folder of the weights. Looked at by `inspect check` alone.",
+  repo: "A repository as a whole: its files by name and size, what the Hub says of it, its checkpoints against each other. Looked at by `inspect audit` alone.",
   template:
     "Chat templates: parsed, never rendered. `inspect check` looks at all of them; other views only at one in the metadata that holds telling words.",
   weights: "The values themselves: `inspect check --weights`.",

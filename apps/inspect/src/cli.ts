@@ -36,7 +36,7 @@ async function check(flags: Omit<CommonFlags, "target">, targets: readonly strin
 }
 
 /** Words that the full command line has to see. */
-const OTHER_COMMANDS: ReadonlySet<string> = new Set(["completion"]);
+const OTHER_COMMANDS: ReadonlySet<string> = new Set(["audit", "completion"]);
 
 /** Runs the short form, or says that these arguments aren't one. */
 function shortForm(args: readonly string[]): Promise<void> | undefined {

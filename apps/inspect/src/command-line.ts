@@ -1,6 +1,7 @@
 /** The whole command line: every command, flag and help text, through yargs. */
 import yargs, { type Argv } from "yargs";
 
+import { AUDIT_DEFAULTS, type AuditFlags, MAX_PARALLEL } from "./commands/audit-flags.ts";
 import type { CheckFlags } from "./commands/check.ts";
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, NO_TARGET, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
@@ -10,7 +11,8 @@ import { runQuant } from "./commands/quant.ts";
 import { runTensors, SORT_NAMES, TENSORS_DEFAULTS, type TensorsFlags } from "./commands/tensors.ts";
 import { VERSION } from "./version.ts";
 
-const TARGET = "a .gguf or .safetensors file, any part of a set, an index, or a folder";
+const TARGET =
+  "a .gguf or .safetensors file, any part of a set, an index, a folder, a URL, or org/name of a Hugging Face repo";
 
 function withTarget<T>(args: Argv<T>) {
   return args.positional("target", { type: "string", demandOption: true, describe: TARGET });
@@ -24,6 +26,8 @@ interface ExplainArguments extends Omit<CommonFlags, "target"> {
 }
 
 type CheckArguments = Omit<CheckFlags, "targets"> & { readonly target: readonly string[] };
+
+type AuditArguments = Omit<AuditFlags, "repos"> & { readonly repo: readonly string[] };
 
 /** @throws {UsageError} for a mistake in what was typed */
 export async function runCommandLine(args: readonly string[]): Promise<void> {
@@ -141,6 +145,72 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       },
     )
     .command(
+      "audit [repo..]",
+      "whether to trust a Hub repo and how to use it: files, checkpoints, safety, provenance; without downloading it",
+      (args) =>
+        args
+          .positional("repo", {
+            type: "string",
+            array: true,
+            default: [] as string[],
+            describe: "org/name, org/name@revision",
+          })
+          .option("from", {
+            type: "string",
+            array: true,
+            nargs: 1,
+            requiresArg: true,
+            default: [...AUDIT_DEFAULTS.from] as string[],
+            describe: "a file with a repo a line; - for stdin",
+          })
+          .option("fail-on", {
+            choices: ["error", "warning", "note"] as const,
+            requiresArg: true,
+            default: AUDIT_DEFAULTS.failOn,
+            describe: "the least severity that ends with exit code 1",
+          })
+          .option("ndjson", {
+            type: "boolean",
+            default: AUDIT_DEFAULTS.ndjson,
+            describe: "a JSON row for each repo as it is done",
+          })
+          .option("sarif", {
+            type: "boolean",
+            default: AUDIT_DEFAULTS.sarif,
+            describe: "SARIF 2.1.0, for code scanners",
+          })
+          .option("markdown", {
+            type: "boolean",
+            default: AUDIT_DEFAULTS.markdown,
+            describe: "a report for a pull request",
+          })
+          .option("out", {
+            type: "string",
+            requiresArg: true,
+            describe: "a file that takes a row of each repo as it is done",
+          })
+          .option("resume", {
+            type: "boolean",
+            default: AUDIT_DEFAULTS.resume,
+            describe: "go on with the file of --out: repos that stand in it are not asked for again",
+          })
+          .option("parallel", {
+            type: "number",
+            requiresArg: true,
+            default: AUDIT_DEFAULTS.parallel,
+            describe: `repos at once, up to ${MAX_PARALLEL}`,
+          })
+          .example("$0 audit org/name", "everything that was found, and how to pin what was looked at")
+          .example("$0 audit --from repos.txt --out audit.ndjson", "a list, a line each; --resume goes on with it")
+          .example("$0 audit --markdown org/name > audit.md", "a report for a pull request"),
+      async (args) => {
+        const { runAudit } = await import("./commands/audit.ts");
+        const { auditRoom } = await import("./audit/look-at-repo.ts");
+        const { repo: repos, ...flags } = args as unknown as AuditArguments;
+        await runAudit({ ...flags, repos }, await auditRoom(flags));
+      },
+    )
+    .command(
       "explain [term] [target]",
       "the words in plain language, with a model's own numbers",
       (args) =>
@@ -164,9 +234,22 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     .option("json", { type: "boolean", default: COMMON_DEFAULTS.json, describe: "one JSON document for scripts" })
     .option("color", { type: "boolean", describe: "colour, or --no-color; else as the terminal and NO_COLOR say" })
     .option("width", { type: "number", requiresArg: true, describe: "columns to fit" })
+    .option("revision", {
+      type: "string",
+      requiresArg: true,
+      describe: "of a Hub repo: a branch, a tag, a commit, refs/pr/1",
+    })
+    .option("token", {
+      type: "string",
+      requiresArg: true,
+      describe: "Hub token; else HF_TOKEN, or the one that hf auth login kept",
+    })
+    .option("offline", { type: "boolean", describe: "ask no server: caches of this machine alone" })
+    .option("fresh", { type: "boolean", describe: "ask the Hub, also where a cache has the answer" })
     .option("interactive", { alias: "i", type: "boolean", hidden: true })
     .option("quiet", { type: "boolean", default: COMMON_DEFAULTS.quiet, describe: "no messages beside the answer" })
     .example("$0 model.gguf", "what is in this file")
+    .example("$0 org/name-GGUF:Q4_K_M", "a Hub repo, without downloading it")
     .example("$0 layers model-00001-of-00003.safetensors", "any part opens the set")
     .example("$0 tensors model.gguf --filter bucket:ffn --sort size", "the largest FFN tensors")
     .example("$0 meta model.gguf chat_template", "one metadata key, whole")
@@ -199,9 +282,10 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
 
 /** Counts that a person may have mistyped: yargs turns "abc" into NaN and lets -3 pass. */
 function checkValues(values: Record<string, unknown>): true {
-  for (const name of ["width", "limit", "from"]) {
+  for (const name of ["width", "limit", "from", "parallel"]) {
     const value = values[name];
-    if (value === undefined) continue;
+    // The lists of an audit come from files of any number.
+    if (value === undefined || (Array.isArray(value) && value.every((one) => typeof one === "string"))) continue;
     if (Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
       throw new UsageError(`--${name} takes a whole number from 0 up`);

@@ -68,8 +68,8 @@ describe.concurrent("one checkpoint", () => {
     expect(run).toMatchObject({ code: 0, stderr: "" });
     expect(run.stdout).toMatch(/^ok {2}/m);
     expect(run.stdout).not.toContain("FAIL");
-    // Those of the weights and of other readers weren't asked.
-    const asked = RULES.filter(({ id }) => !/^(?:weights|opinion)\//.test(id));
+    // Those of repositories, of the weights and of other readers weren't asked.
+    const asked = RULES.filter(({ id }) => !/^(?:repo|weights|opinion)\//.test(id));
     expect(run.stdout).toContain(`${asked.length} rules`);
   });
 

@@ -376,10 +376,10 @@ describe.concurrent("arguments in the order that people type them", () => {
     expect(stderr).toMatch(says);
   });
 
-  it("a target that isn't local is named as such", async () => {
-    const { code, stderr } = await inspect(["https://example.com/model.gguf"]);
-    expect(code).toBe(3);
-    expect(stderr).toMatch(/not a local path/);
+  it("a server that can't be reached is named", async () => {
+    const { code, stderr } = await inspect(["http://127.0.0.1:9/model.gguf"]);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/^inspect: .*127\.0\.0\.1.*\n$/);
   });
 });
 

@@ -1,7 +1,8 @@
 /** Runs the real command in a process of its own, as a shell does, and says what came out of it. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 
@@ -45,7 +46,19 @@ export interface RunOptions {
   readonly closeStdout?: boolean;
 }
 
-const { NO_COLOR: _, FORCE_COLOR: __, COLORTERM: ___, NODE_OPTIONS: ____, ...PLAIN } = process.env;
+const { NO_COLOR: _, FORCE_COLOR: __, COLORTERM: ___, NODE_OPTIONS: ____, ...INHERITED } = process.env;
+
+/** No test asks a server that it hasn't started, or finds what the caches of this machine hold. */
+const NO_HUB = {
+  HF_ENDPOINT: "http://127.0.0.1:9",
+  HF_HOME: join(tmpdir(), "checkpoint-inspect-no-hf-home"),
+  CHECKPOINT_INSPECT_CACHE: join(tmpdir(), "checkpoint-inspect-no-cache"),
+};
+const OF_THE_HUB = /^(?:HF_|HUGGING_?FACE|TRANSFORMERS_|XDG_CACHE_HOME$|OLLAMA_)|_proxy$/i;
+const PLAIN = {
+  ...Object.fromEntries(Object.entries(INHERITED).filter(([name]) => !OF_THE_HUB.test(name))),
+  ...NO_HUB,
+};
 
 // Test files run side by side already; more processes than cores only wait for each other.
 const AT_ONCE = Math.max(2, Math.floor(availableParallelism() / 2));

@@ -11,6 +11,7 @@ export type ErrorCode =
   | "unsupported" // a known format or version that this reader doesn't read
   | "invalid" // against the format's rules, and nothing sensible can follow
   | "not-found"
+  | "not-on-server" // the server knows no such repo, revision or file
   | "auth"
   | "network";
 

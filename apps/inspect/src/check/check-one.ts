@@ -2,19 +2,20 @@
 import { analyse, type Report, TEMPLATE_RULES } from "@checkpoint-inspect/analysis";
 import {
   type Checkpoint,
-  CheckpointError,
+  type CheckpointError,
   type Finding,
   findingOfError,
   localFolder,
-  openCheckpoint,
 } from "@checkpoint-inspect/parser";
 
 import { smallValues } from "../commands/command.ts";
+import { UsageError } from "../commands/usage.ts";
+import { openTarget, type RemoteFlags } from "../open-target.ts";
 import type { SecondOpinion } from "../second-opinion/second-opinion.ts";
 import type { WeightsReport } from "../weights/weights-report.ts";
 import { folderOf } from "./targets.ts";
 
-export interface CheckOptions {
+export interface CheckOptions extends RemoteFlags {
   /** Read the tensor data too. */
   readonly weights: boolean;
   /** Let another reader read the same bytes. */
@@ -34,8 +35,9 @@ export interface Checked {
   readonly filesBeside: number;
   readonly weights?: WeightsReport;
   readonly secondOpinion?: SecondOpinion;
-  /** What the names of parts are relative to. Absent where nothing could be read. */
+  /** What the names of parts are relative to: a local path, or a URL with a slash at its end. Absent where nothing could be read. */
   readonly folder?: string;
+  readonly remote?: boolean;
 }
 
 /** With the whole report, for a view of it. A run over many checkpoints keeps only what {@link Checked} has. */
@@ -45,14 +47,20 @@ export interface CheckedReport extends Checked {
 
 /** Checks what `target` leads to. A problem of the checkpoint never throws: it is what the answer is about. */
 export async function checkOne(target: string, options: CheckOptions): Promise<CheckedReport> {
-  let checkpoint: Checkpoint;
-  try {
-    checkpoint = await openCheckpoint(target, { beside: true });
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    return { target, findings: [findingOfError(error)], error, filesBeside: 0 };
+  const { checkpoint, error: failure, place } = await openTarget(target, options, { beside: true });
+  if (!checkpoint) {
+    return {
+      target,
+      findings: failure ? [findingOfError(failure)] : [],
+      ...(failure && { error: failure }),
+      filesBeside: 0,
+    };
   }
   try {
+    if (place && (options.weights || options.secondOpinion)) {
+      const flag = options.weights ? "--weights" : "--second-opinion";
+      throw new UsageError(`${flag} reads files of this machine: download ${target} and name its folder`);
+    }
     const report = analyse(checkpoint, { target, values: await smallValues(checkpoint), rules: TEMPLATE_RULES });
     const { error } = checkpoint;
     const weights = options.weights ? await readWeights(target, checkpoint, options) : undefined;
@@ -66,7 +74,9 @@ export async function checkOne(target: string, options: CheckOptions): Promise<C
       filesBeside: (checkpoint.beside?.files.length ?? checkpoint.parts.length) - checkpoint.parts.length,
       ...(weights && { weights }),
       ...(secondOpinion && { secondOpinion }),
-      folder: await folderOf(target),
+      ...(place
+        ? { remote: true, ...(place.baseUrl !== undefined && { folder: place.baseUrl }) }
+        : { folder: await folderOf(target) }),
     };
   } finally {
     await checkpoint.close();

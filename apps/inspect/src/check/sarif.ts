@@ -6,18 +6,40 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import { RULES } from "@checkpoint-inspect/analysis";
+import { type NamedRule, RULES } from "@checkpoint-inspect/analysis";
 import type { Finding } from "@checkpoint-inspect/parser";
-import type { Location, Log, ReportingDescriptor, Result } from "sarif";
+import type { Location, Log, ReportingDescriptor, Result, Tool } from "sarif";
 
 import { VERSION } from "../version.ts";
 import type { Checked } from "./check-one.ts";
 
-const SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+export const SARIF_SCHEMA =
+  "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /** @param exitCode what the run ends with */
 export function sarifLog(all: readonly Checked[], exitCode: number): Log {
-  const rules = RULES.map(
+  const indexOf = ruleIndexes(RULES);
+  return {
+    $schema: SARIF_SCHEMA,
+    version: "2.1.0",
+    runs: [
+      {
+        tool: sarifTool(RULES),
+        invocations: [{ executionSuccessful: all.every(({ source }) => source !== undefined), exitCode }],
+        results: all.flatMap((checked) =>
+          checked.findings.map((finding) => ({
+            ...resultOf(finding, indexOf),
+            locations: [location(checked, finding)],
+          })),
+        ),
+      },
+    ],
+  };
+}
+
+/** The command with the rules that its results can come from. */
+export function sarifTool(rules: readonly NamedRule[]): Tool {
+  const descriptors = rules.map(
     ({ id, severity, means, why, fix }): ReportingDescriptor => ({
       id,
       shortDescription: { text: means },
@@ -26,21 +48,18 @@ export function sarifLog(all: readonly Checked[], exitCode: number): Log {
       defaultConfiguration: { level: severity },
     }),
   );
-  const indexOf = new Map(rules.map(({ id }, index) => [id, index]));
   return {
-    $schema: SCHEMA,
-    version: "2.1.0",
-    runs: [
-      {
-        tool: { driver: { name: "checkpoint-inspect", semanticVersion: VERSION, version: VERSION, rules } },
-        invocations: [{ executionSuccessful: all.every(({ source }) => source !== undefined), exitCode }],
-        results: all.flatMap((checked) => checked.findings.map((finding) => result(checked, finding, indexOf))),
-      },
-    ],
+    driver: { name: "checkpoint-inspect", semanticVersion: VERSION, version: VERSION, rules: descriptors },
   };
 }
 
-function result(checked: Checked, finding: Finding, indexOf: ReadonlyMap<string, number>): Result {
+/** Where the tool names a rule, by its id. */
+export function ruleIndexes(rules: readonly NamedRule[]): ReadonlyMap<string, number> {
+  return new Map(rules.map(({ id }, index) => [id, index]));
+}
+
+/** A result without its place. */
+export function resultOf(finding: Finding, indexOf: ReadonlyMap<string, number>): Result {
   const { rule, severity, message, why, fix } = finding;
   const index = indexOf.get(rule);
   return {
@@ -48,25 +67,40 @@ function result(checked: Checked, finding: Finding, indexOf: ReadonlyMap<string,
     ...(index !== undefined && { ruleIndex: index }),
     level: severity,
     message: { text: [message, why, fix].filter((text) => text !== undefined).join("; ") },
-    locations: [location(checked, finding)],
   };
 }
 
-function location(checked: Checked, { part, tensor, offset }: Finding): Location {
+/** The tensor that a finding is about. */
+export function tensorLocations({ tensor }: Finding): Pick<Location, "logicalLocations"> {
+  if (tensor === undefined) return {};
+  return { logicalLocations: [{ name: tensor, fullyQualifiedName: tensor, kind: "member" }] };
+}
+
+function location(checked: Checked, finding: Finding): Location {
+  const { part, offset } = finding;
   const { parts = [] } = checked.source ?? {};
   const file =
     parts.find(({ name }) => name === part) ?? (part === undefined && parts.length === 1 ? parts[0] : undefined);
   // Of a finding about a file as a whole, the region is all of it.
   const region = offset !== undefined ? { byteOffset: offset } : file && { byteOffset: 0, byteLength: file.sizeBytes };
   return {
-    physicalLocation: { artifactLocation: { uri: uriOf(pathOf(checked, part)) }, ...(region && { region }) },
-    ...(tensor !== undefined && { logicalLocations: [{ name: tensor, fullyQualifiedName: tensor, kind: "member" }] }),
+    physicalLocation: {
+      artifactLocation: { uri: checked.remote ? remoteUri(checked, part) : uriOf(pathOf(checked, part)) },
+      ...(region && { region }),
+    },
+    ...tensorLocations(finding),
   };
 }
 
 /** The file that a finding is about, in the folder that the checkpoint was read from. */
 function pathOf({ target, folder }: Checked, part: string | undefined): string {
   return part === undefined || folder === undefined ? target : join(folder, part);
+}
+
+/** The page of the file on the Hub; of a place without one what was typed. */
+function remoteUri({ target, folder }: Checked, part: string | undefined): string {
+  if (folder === undefined || part === undefined) return folder ?? encodeURI(target);
+  return `${folder}${part.split("/").map(encodeURIComponent).join("/")}`;
 }
 
 /** Relative to the working directory for what lies below it, so that CI systems find the file in their checkout. */

@@ -13,7 +13,7 @@ import { print, terminalStyle } from "../terminal.ts";
 import { checkedLines, checkView, ruleListView, summaryLines } from "../views/check.ts";
 import { jsonText } from "../views/json.ts";
 import { withWideText } from "../views/text.ts";
-import { type CommonFlags, EXIT, NO_TARGET, UsageError } from "./command.ts";
+import { type CommonFlags, EXIT, exitCodeOf, NO_TARGET, UsageError } from "./command.ts";
 
 export interface CheckFlags extends Omit<CommonFlags, "target"> {
   readonly targets: readonly string[];
@@ -50,15 +50,19 @@ export async function runCheck(flags: CheckFlags): Promise<void> {
     await print(await withWideText(lines));
   });
   const summary = summarise(all, flags.failOn);
-  process.exitCode = exitCodeOf(summary);
+  process.exitCode = exitCodeFor(all, summary);
   if (flags.json) await print(jsonText(checkDocument(all, flags.failOn)));
   else if (flags.sarif) await print(jsonText(sarifLog(all, process.exitCode)));
   else if (all.length > 1) await print(await withWideText(() => `\n${summaryLines(summary, style)}`));
 }
 
-/** 3 where there was nothing to check at all, else 1 where something is at or above `--fail-on`. */
-function exitCodeOf({ checkpoints, unreadable, failed }: ReturnType<typeof summarise>): number {
-  if (unreadable === checkpoints) return EXIT.unreadable;
+/** Where there was nothing to check at all, what that says of the file (3) or the way to it (4); else 1 where something is at or above `--fail-on`. */
+function exitCodeFor(
+  all: readonly Checked[],
+  { checkpoints, unreadable, failed }: ReturnType<typeof summarise>,
+): number {
+  if (unreadable === checkpoints)
+    return Math.max(...all.map(({ error }) => (error ? exitCodeOf(error) : EXIT.unreadable)));
   return failed > 0 ? EXIT.findings : 0;
 }
 
@@ -67,8 +71,7 @@ async function checkAll(
   flags: CheckFlags,
   visit: (checked: CheckedReport, several: boolean) => Promise<void>,
 ): Promise<Checked[]> {
-  const { weights, secondOpinion, quiet } = flags;
-  const options = { weights, secondOpinion, progress: !quiet && process.stderr.isTTY === true };
+  const options = { ...flags, progress: !flags.quiet && process.stderr.isTTY === true };
   const targets = await expandTargets(flags.targets);
   const all: Checked[] = [];
   // A set stands for its parts: those that were named or found too aren't checked again.

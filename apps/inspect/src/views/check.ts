@@ -32,7 +32,15 @@ export function checkView(checked: CheckedReport, failOn: Severity, style: Style
     .join("\n\n");
 }
 
-function severitySection(severity: Severity, { findings, source }: CheckedReport, style: Style): string[] {
+/**
+ * Findings of one severity, each rule once.
+ * @param source where there is one file alone, it needn't be said which
+ */
+export function severitySection(
+  severity: Severity,
+  { findings, source }: Pick<CheckedReport, "findings" | "source">,
+  style: Style,
+): string[] {
   const own = findings.filter((finding) => finding.severity === severity);
   if (own.length === 0) return [];
   const only = source?.parts.length === 1 ? source.parts[0]?.name : undefined;
@@ -106,13 +114,14 @@ function verdictWord(findings: readonly Finding[], failOn: Severity, style: Styl
 }
 
 /** What the verdict rests on. */
-function scopeLines({ report, filesBeside, weights, secondOpinion }: CheckedReport, style: Style): string[] {
+function scopeLines({ report, filesBeside, weights, secondOpinion, remote }: CheckedReport, style: Style): string[] {
   if (!report) return [];
-  const run = RULES.filter(
-    ({ id }) => (weights || !id.startsWith("weights/")) && (secondOpinion || !id.startsWith("opinion/")),
-  );
+  const notRun = ["repo/", ...(weights ? [] : ["weights/"]), ...(secondOpinion ? [] : ["opinion/"])];
+  const run = RULES.filter(({ id }) => !notRun.some((family) => id.startsWith(family)));
   const beside = filesBeside > 0 ? ` and ${plural(filesBeside, "file")} beside it` : "";
-  const unread = weights ? "" : "; the weights' values weren't read (--weights reads them)";
+  const unread = weights
+    ? ""
+    : `; the weights' values weren't read (--weights reads them${remote ? " once it is downloaded" : ""})`;
   const words = `${formatExact(run.length)} rules, on the header${beside}${unread}`;
   return wrap(words, style.width).map((line) => style.color.dim(line));
 }
@@ -128,12 +137,22 @@ export function checkedLines(checked: CheckedReport, failOn: Severity, style: St
   const kind = report && counts.error === 0 ? kindTitle(report) : "";
   const first = `${mark}  ${padEnd(name, Math.min(room, 40))}  ${style.color.dim(words)}`;
   const fits = kind !== "" && width(first) + 2 + width(kind) <= style.width;
+  return [
+    fits ? `${first}  ${style.color.dim(kind)}` : first,
+    ...worstLines(findings, `inspect check ${name}`, style),
+  ].join("\n");
+}
+
+/**
+ * Below the line of one of several: the worst of what was found, notes aside.
+ * @param command what shows the others
+ */
+export function worstLines(findings: readonly Finding[], command: string, style: Style): string[] {
   const worst = SEVERITIES.filter((severity) => severity !== "note").flatMap((severity) =>
     findings.filter((finding) => finding.severity === severity),
   );
   const more = worst.length - SHOWN_IN_SUMMARY;
   return [
-    fits ? `${first}  ${style.color.dim(kind)}` : first,
     ...worst.slice(0, SHOWN_IN_SUMMARY).flatMap((finding) => {
       const text = `${finding.rule}: ${safe(finding.message)}`;
       const [head = "", ...rest] = wrap(text, style.width - 8);
@@ -143,8 +162,8 @@ export function checkedLines(checked: CheckedReport, failOn: Severity, style: St
         ...rest.map((line) => `        ${line}`),
       ];
     }),
-    ...(more > 0 ? [style.color.dim(`      and ${formatExact(more)} more: inspect check ${name}`)] : []),
-  ].join("\n");
+    ...(more > 0 ? [style.color.dim(`      and ${formatExact(more)} more: ${command}`)] : []),
+  ];
 }
 
 /** The last lines of a run over several. */

@@ -3,6 +3,7 @@ import { READ_ERROR_RULES, READER_RULES, type Rule, type RuleTable } from "@chec
 
 import { AUDIT_RULES } from "../audit/rules.ts";
 import { TEMPLATE_RULES } from "../audit/template-rules.ts";
+import { REPOSITORY_RULES } from "../repository/rules.ts";
 import { WEIGHT_RULES } from "../weights/rules.ts";
 import { ANALYSIS_RULES } from "./counting.ts";
 import { OPINION_RULES } from "./opinions.ts";
@@ -18,7 +19,7 @@ export const RULES: readonly NamedRule[] = [
   ...rows(READ_ERROR_RULES),
   ...rows(READER_RULES),
   ...rows(ANALYSIS_RULES),
-  ...[...AUDIT_RULES, ...TEMPLATE_RULES].map(({ check: _, ...rule }) => rule),
+  ...[...AUDIT_RULES, ...TEMPLATE_RULES, ...REPOSITORY_RULES].map(({ check: _, ...rule }) => rule),
   ...rows(WEIGHT_RULES),
   ...rows(OPINION_RULES),
 ];

@@ -5,9 +5,11 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 
 import { CheckpointError } from "../errors.ts";
+import { firstWindow as firstGgufWindow } from "../gguf/read.ts";
 import { parseSplitName } from "../gguf/shards.ts";
 import { found } from "../rules/rules.ts";
-import type { FileSet, ReadOptions } from "../source/byte-source.ts";
+import { firstWindow as firstSafetensorsWindow } from "../safetensors/read.ts";
+import type { ByteSource, FileSet } from "../source/byte-source.ts";
 import { cannotOpen, localFolder } from "../source/file.ts";
 import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
@@ -16,10 +18,18 @@ import { readBeside } from "./read-beside.ts";
 import { readGgufSet } from "./read-gguf-set.ts";
 import { PIPELINE_INDEX, readPipeline } from "./read-pipeline.ts";
 import { chooseSafetensorsEntry, readSafetensorsSet } from "./read-safetensors-set.ts";
+import type { SetOptions } from "./set-options.ts";
 
-export interface OpenOptions extends ReadOptions {
+export interface OpenOptions extends Omit<SetOptions, "source"> {
   /** Look at what lies with the weights, too: `Checkpoint.beside`. */
   readonly beside?: boolean;
+}
+
+export interface OpenSetOptions extends OpenOptions {
+  /** The file or index of the set that is meant, where it isn't the one that the set stands for. */
+  readonly entry?: string;
+  /** What to call it where the name of its file says nothing (`model.safetensors`): the folder's or the repo's name. */
+  readonly folderName?: string;
 }
 
 /**
@@ -38,10 +48,7 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
     return { ...(await openFileSet(localFolder(path), options)), label: basename(absolute) };
   }
   const files = localFolder(dirname(path));
-  const checkpoint = await withBeside(await readFrom(files, basename(absolute), options), files, false, options);
-  return checkpoint.components || GENERIC_NAME.test(checkpoint.label)
-    ? { ...checkpoint, label: basename(dirname(absolute)) }
-    : checkpoint;
+  return openFileSet(files, { ...options, entry: basename(absolute), folderName: basename(dirname(absolute)) });
 }
 
 /** Targets that people know from other tools. */
@@ -62,9 +69,18 @@ const GENERIC_NAME =
 
 /**
  * Opens the checkpoint that a file set holds, when it is clear which one is meant: safetensors before GGUF, as the second
- * is made from the first. What else lies there is named in a note.
+ * is made from the first. What else lies there is named in a note. With `entry`, the one that this file belongs to.
  */
-export async function openFileSet(files: FileSet, options: OpenOptions = {}): Promise<Checkpoint> {
+export async function openFileSet(
+  files: FileSet,
+  { entry, folderName, ...options }: OpenSetOptions = {},
+): Promise<Checkpoint> {
+  if (entry !== undefined) {
+    const checkpoint = await withBeside(await readFrom(files, entry, options), files, false, options);
+    const { components, label } = checkpoint;
+    const named = folderName !== undefined && (components || GENERIC_NAME.test(label));
+    return named ? { ...checkpoint, label: folderName } : checkpoint;
+  }
   return withBeside(await readFolder(files, options), files, true, options);
 }
 
@@ -84,7 +100,7 @@ async function withBeside(
   }
 }
 
-async function readFolder(files: FileSet, options: ReadOptions): Promise<Checkpoint> {
+async function readFolder(files: FileSet, options: SetOptions): Promise<Checkpoint> {
   const names = (await files.list()).map((file) => file.name);
   if (names.includes(PIPELINE_INDEX) && files.folder) {
     return withOthers(await readPipelineOr(files, names, options), names);
@@ -103,7 +119,7 @@ function chooseEntry(files: FileSet, names: readonly string[]): string | undefin
 }
 
 /** The pipeline of the folder; where nothing of it can be read, the file that lies beside its index. */
-async function readPipelineOr(files: FileSet, names: readonly string[], options: ReadOptions): Promise<Checkpoint> {
+async function readPipelineOr(files: FileSet, names: readonly string[], options: SetOptions): Promise<Checkpoint> {
   try {
     return await readPipeline(files, options);
   } catch (error) {
@@ -152,19 +168,25 @@ function listed(names: readonly string[]): string {
   return names.length > 4 ? `${shown}, ...` : shown;
 }
 
-async function readFrom(files: FileSet, entry: string, options: ReadOptions): Promise<Checkpoint> {
+async function readFrom(files: FileSet, entry: string, options: SetOptions): Promise<Checkpoint> {
   if (entry === PIPELINE_INDEX) return readPipeline(files, options);
   if (entry.endsWith(".json")) return readSafetensorsSet(files, entry, options);
   const source = await files.open(entry);
   let kind: ReturnType<typeof sniff>;
   try {
-    kind = sniff(await source.read(0, SNIFF_BYTES, options), entry);
+    kind = sniff(await source.read(0, sniffBytes(source, entry, options), options), entry);
   } catch (error) {
     await source.close();
     throw error;
   }
   if (kind.kind === "gguf") return readGgufSet(files, entry, { ...options, source });
+  if (kind.kind === "safetensors") return readSafetensorsSet(files, entry, { ...options, source });
   await source.close();
-  if (kind.kind === "safetensors") return readSafetensorsSet(files, entry, options);
   throw describeForeign(kind, entry);
+}
+
+/** Of a remote file as much as its reader wants first: asking for less would be a request more. */
+function sniffBytes(source: ByteSource, entry: string, options: SetOptions): number {
+  if (!source.remote) return SNIFF_BYTES;
+  return entry.endsWith(".gguf") ? firstGgufWindow(source, options) : firstSafetensorsWindow(source, {});
 }

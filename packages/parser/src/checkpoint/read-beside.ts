@@ -10,6 +10,7 @@ import type { FileEntry, FileSet, ReadOptions } from "../source/byte-source.ts";
 import { SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped } from "../words.ts";
 import type { Beside, BesideFile, BesideText, Checkpoint, JsonObject, JsonValue } from "./checkpoint.ts";
+import { faultOfFile } from "./set-options.ts";
 
 /** Repos have dozens of files, the largest sets some hundred. */
 const MAX_FILES = 10_000;
@@ -23,6 +24,8 @@ const MAX_JSON_BYTES = 8 * 1024 * 1024;
 const MAX_ALL_BYTES = 32 * 1024 * 1024;
 /** tokenizer.json of vocabularies of 262,144 words reaches 35 MB, and parsing takes a second for 100 MB. */
 const MAX_TOKENIZER_BYTES = 40 * 1024 * 1024;
+/** Of a remote folder: fetching it would cost more than everything else that is read of the model. */
+const MAX_REMOTE_TOKENIZER_BYTES = 1024 * 1024;
 /** Templates in additional_chat_templates/. */
 const MAX_TEMPLATES = 50;
 
@@ -70,12 +73,16 @@ export async function readBeside(
     else if (value !== undefined) reader.refuse(name, "it is not a JSON object");
   }
   const templates = [...templatesIn(json), ...(await jinjaFiles(files, all, reader))];
-  const tokenizer = all.some(({ name }) => name === "tokenizer.json")
+  const mostTokenizer = files.remote ? MAX_REMOTE_TOKENIZER_BYTES : MAX_TOKENIZER_BYTES;
+  const tokenizer = all.some(({ name, sizeBytes }) => name === "tokenizer.json" && sizeBytes <= mostTokenizer)
     ? await reader.json("tokenizer.json", MAX_TOKENIZER_BYTES)
     : undefined;
   const tokenizerVocabulary = vocabularyOf(tokenizer);
   return {
-    files: await sniffed(files, all.slice(0, MAX_FILES), checkpoint, reader.refuse, options),
+    // Of remote files, first bytes cost a request each: their names have to do.
+    files: files.remote
+      ? all.slice(0, MAX_FILES)
+      : await sniffed(files, all.slice(0, MAX_FILES), checkpoint, reader.refuse, options),
     ...(all.length > MAX_FILES && { fileCount: all.length }),
     json,
     templates,
@@ -128,8 +135,7 @@ function smallFiles(files: FileSet, options: ReadOptions): SmallFiles {
         await source.close();
       }
     } catch (error) {
-      if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
-      refuse(called, error.message);
+      refuse(called, faultOfFile(error, options).message);
       return undefined;
     }
   }

@@ -2,12 +2,13 @@
  * Reads a small JSON file beside the weights: config.json, adapter_config.json, model_index.json. One that can't be read is a
  * finding; the weights are shown without it.
  */
-import { CheckpointError, type Finding } from "../errors.ts";
+import type { Finding } from "../errors.ts";
 import { found } from "../rules/rules.ts";
 import { MAX_CONFIG_BYTES } from "../safetensors/limits.ts";
 import type { FileSet, ReadOptions } from "../source/byte-source.ts";
 import { grouped, oneLine } from "../words.ts";
 import type { JsonObject, ModelConfig } from "./checkpoint.ts";
+import { faultOfFile, isAbsent } from "./set-options.ts";
 
 export interface ConfigRead {
   readonly config?: ModelConfig;
@@ -49,8 +50,8 @@ export async function readConfig(
     }
   } catch (error) {
     if (error instanceof SyntaxError) return fault(`${name} is not JSON: ${oneLine(error.message)}`);
-    if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
-    return error.code === "not-found" ? { findings: [] } : fault(error.message);
+    const failed = faultOfFile(error, options);
+    return isAbsent(failed) ? { findings: [] } : fault(failed.message);
   }
 }
 

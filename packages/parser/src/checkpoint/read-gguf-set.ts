@@ -3,15 +3,16 @@
  */
 import pLimit from "p-limit";
 
-import { CheckpointError, type Finding } from "../errors.ts";
+import type { Finding } from "../errors.ts";
 import { type GgufFile, readGguf } from "../gguf/read.ts";
 import { parseSplitName, splitFileName, splitKeys } from "../gguf/shards.ts";
 import { found } from "../rules/rules.ts";
-import type { ByteSource, FileSet, ReadOptions } from "../source/byte-source.ts";
+import type { ByteSource, FileSet } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
 import { checkPart } from "./check-gguf-set.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromGguf } from "./from-gguf.ts";
+import { faultOfFile, isAbsent, type SetOptions } from "./set-options.ts";
 
 /** Headers read side by side: enough to hide latency, few enough for any file-handle limit. */
 const PARALLEL_PARTS = 8;
@@ -32,11 +33,7 @@ interface OpenPart {
  * @param options.source the entry, when it is open already
  * @throws {CheckpointError} when the entry itself can't be read at all
  */
-export async function readGgufSet(
-  files: FileSet,
-  entry: string,
-  options: ReadOptions & { source?: ByteSource } = {},
-): Promise<Checkpoint> {
+export async function readGgufSet(files: FileSet, entry: string, options: SetOptions = {}): Promise<Checkpoint> {
   const source = options.source ?? (await files.open(entry));
   let file: GgufFile;
   try {
@@ -69,9 +66,9 @@ export async function readGgufSet(
     await source.close();
     throw error;
   });
-  const present = new Set(listed.map((part) => part.name));
   const limit = pLimit(PARALLEL_PARTS);
   const names = Array.from({ length: count }, (_, i) => splitFileName(prefix, i + 1, count));
+  const present = new Set(files.unlisted ? names : listed.map((part) => part.name));
   const missing = names.filter((part) => part !== entry && !present.has(part));
   const held: ByteSource[] = [source];
   const opened = await Promise.all(
@@ -79,8 +76,12 @@ export async function readGgufSet(
       limit(async (): Promise<OpenPart | undefined> => {
         if (part === entry) return { name: part, source, file };
         if (!present.has(part)) return undefined;
-        const other = await openPart(files, part, i, findings, options);
-        if (other) held.push(other.source);
+        const other = await openPart(files, part, i, options);
+        if (other === "absent") missing.push(part);
+        else if ("finding" in other) findings.push(other.finding);
+        if (typeof other === "string" || "finding" in other) return undefined;
+        held.push(other.source);
+        options.onPart?.(held.length, names.length);
         return other;
       }),
     ),
@@ -99,7 +100,7 @@ export async function readGgufSet(
   return checkpointFromGguf({
     label: count > 1 ? prefix : entry,
     files: parts.map((part) => part.file),
-    missing,
+    missing: missing.sort(),
     findings,
     declaredParts: count,
     open: (i) => files.open((parts[i] as OpenPart).name),
@@ -120,26 +121,27 @@ async function openPart(
   files: FileSet,
   name: string,
   index: number,
-  findings: Finding[],
-  options: ReadOptions,
-): Promise<OpenPart | undefined> {
+  { signal }: SetOptions,
+): Promise<OpenPart | { readonly finding: Finding } | "absent"> {
   let source: ByteSource | undefined;
-  options.signal?.throwIfAborted();
+  const options = signal ? { signal } : {};
+  signal?.throwIfAborted();
   try {
     source = await files.open(name);
     return { name, source, file: await readGguf(source, options) };
   } catch (error) {
     await source?.close();
-    if (!(error instanceof CheckpointError)) throw error;
-    findings.push(
-      found("gguf/unreadable-part", {
-        message: `part ${index + 1} can't be read: ${error.message}`,
+    const fault = faultOfFile(error, options);
+    if (files.unlisted && isAbsent(fault)) return "absent";
+    const { message, offset } = fault;
+    return {
+      finding: found("gguf/unreadable-part", {
+        message: `part ${index + 1} can't be read: ${message}`,
         fix: `download ${name} again`,
         part: name,
-        ...(error.offset !== undefined && { offset: error.offset }),
+        ...(offset !== undefined && { offset }),
       }),
-    );
-    return undefined;
+    };
   }
 }
 

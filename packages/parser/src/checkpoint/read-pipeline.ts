@@ -16,6 +16,7 @@ import { chooseComponentEntry } from "./component-files.ts";
 import { readConfig } from "./read-config.ts";
 import { checkReadable } from "./read-data.ts";
 import { readSafetensorsSet } from "./read-safetensors-set.ts";
+import { faultOfFile, type SetOptions } from "./set-options.ts";
 
 export const PIPELINE_INDEX = "model_index.json";
 
@@ -49,7 +50,8 @@ interface Outcome {
  * The checkpoint that the components make together; tensors and parts are named `component/...`.
  * @throws {CheckpointError} when `model_index.json` can't be read, or none of the components can
  */
-export async function readPipeline(files: FileSet, options: ReadOptions = {}): Promise<Checkpoint> {
+export async function readPipeline(files: FileSet, { signal, onPart }: SetOptions = {}): Promise<Checkpoint> {
+  const options: ReadOptions = signal ? { signal } : {};
   const { config, findings: faults } = await readConfig(files, PIPELINE_INDEX, [PIPELINE_INDEX], options);
   if (!config) {
     const message = faults[0]?.message ?? `there is no ${PIPELINE_INDEX}`;
@@ -57,9 +59,13 @@ export async function readPipeline(files: FileSet, options: ReadOptions = {}): P
   }
   const { listed, findings } = listedComponents(config);
   const limit = pLimit(COMPONENTS_AT_ONCE);
-  const outcomes = await Promise.all(listed.map((item) => limit(() => readComponent(files, item, options)))).finally(
-    () => limit.clearQueue(),
-  );
+  let done = 0;
+  const read = async (item: Listed): Promise<Outcome> => {
+    const outcome = await readComponent(files, item, options);
+    onPart?.(++done, listed.length);
+    return outcome;
+  };
+  const outcomes = await Promise.all(listed.map((item) => limit(() => read(item)))).finally(() => limit.clearQueue());
   if (!outcomes.some(({ checkpoint }) => checkpoint)) throw nothingReadable(outcomes, findings);
   return joinComponents(files.label, config, outcomes, findings);
 }
@@ -125,16 +131,17 @@ async function readComponent(files: FileSet, listed: Listed, options: ReadOption
     const checkpoint = await readSafetensorsSet(folder, chosen.entry, options);
     return { listed, checkpoint, findings: chosen.others.length > 0 ? [variantNote(name, chosen)] : [] };
   } catch (error) {
-    if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
+    const fault = faultOfFile(error, options);
+    const { message, file, offset } = fault;
     return {
       listed,
-      error,
+      error: fault,
       findings: [
         found("diffusers/unreadable-component", {
-          message: `the component ${quoted(name)} (${quoted(className).slice(1, -1)}) can't be read: ${error.message}`,
+          message: `the component ${quoted(name)} (${quoted(className).slice(1, -1)}) can't be read: ${message}`,
           fix: `fetch the folder ${name} again`,
-          part: error.file && error.file !== name ? `${name}/${error.file}` : name,
-          ...(error.offset !== undefined && { offset: error.offset }),
+          part: file && file !== name ? `${name}/${file}` : name,
+          ...(offset !== undefined && { offset }),
         }),
       ],
     };

@@ -6,16 +6,23 @@ import pLimit from "p-limit";
 import { CheckpointError, type Finding } from "../errors.ts";
 import { found } from "../rules/rules.ts";
 import { INDEX_NAME, indexTooLarge, naturalOrder, parseIndexJson } from "../safetensors/index-json.ts";
-import { MAX_INDEX_BYTES, MAX_SHARDS, SHARDS_AT_ONCE } from "../safetensors/limits.ts";
-import { readSafetensors } from "../safetensors/read.ts";
+import {
+  FIRST_WINDOW_BYTES,
+  MAX_INDEX_BYTES,
+  MAX_SHARDS,
+  REMOTE_SHARDS_AT_ONCE,
+  SHARDS_AT_ONCE,
+} from "../safetensors/limits.ts";
+import { readSafetensors, type SafetensorsReadOptions } from "../safetensors/read.ts";
 import type { SafetensorsFile, SafetensorsIndex } from "../safetensors/types.ts";
-import type { FileSet, ReadOptions } from "../source/byte-source.ts";
+import type { ByteSource, FileSet, ReadOptions } from "../source/byte-source.ts";
 import { describeForeign, SNIFF_BYTES, sniff } from "../source/sniff.ts";
 import { grouped, quoted } from "../words.ts";
 import { compareNames, heldBy, SHARD_NAME } from "./check-index.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { checkpointFromSafetensors, unreadableShard } from "./from-safetensors.ts";
 import { readConfig } from "./read-config.ts";
+import { faultOfFile, isAbsent, type SetOptions } from "./set-options.ts";
 
 export { SHARD_NAME } from "./check-index.ts";
 
@@ -39,15 +46,20 @@ interface Plan {
  * @throws {CheckpointError} `not-found` when the set has no such file; what {@link readSafetensors} throws when a lone
  * file, or every file of a set, can't be read
  */
-export async function readSafetensorsSet(
-  files: FileSet,
-  entry: string,
-  options: ReadOptions = {},
-): Promise<Checkpoint> {
+export async function readSafetensorsSet(files: FileSet, entry: string, options: SetOptions = {}): Promise<Checkpoint> {
+  try {
+    return await readPlanned(files, entry, options);
+  } finally {
+    // Closed with its part, as a rule; not where nothing came of it.
+    await options.source?.close();
+  }
+}
+
+async function readPlanned(files: FileSet, entry: string, options: SetOptions): Promise<Checkpoint> {
   const present = (await files.list()).map(({ name }) => name);
   const plan = await planFor(files, entry, present, options);
   const [shards, config, adapter] = await Promise.all([
-    readShards(files, plan.names, options),
+    readShards(files, plan, { ...options, entry }),
     readConfig(files, "config.json", present, options),
     readConfig(files, "adapter_config.json", present, options),
   ]);
@@ -135,25 +147,25 @@ export function chooseSafetensorsEntry(names: readonly string[]): string | undef
 }
 
 async function planFor(files: FileSet, entry: string, present: readonly string[], options: ReadOptions): Promise<Plan> {
-  if (INDEX_NAME.test(entry)) return planFromIndex(await readIndex(files, entry, options), present);
+  if (INDEX_NAME.test(entry)) return planFromIndex(await readIndex(files, entry, options), files, present);
   const shard = SHARD_NAME.exec(entry);
   const findings: Finding[] = [];
   for (const name of indexesFor(entry, present)) {
     try {
       const index = await readIndex(files, name, options);
-      if (index.shards.includes(entry)) return planFromIndex(index, present);
+      if (index.shards.includes(entry)) return planFromIndex(index, files, present);
     } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
+      const { message } = faultOfFile(error, options);
       const severity = shard ? "error" : "warning";
-      findings.push(found("safetensors/bad-index", { severity, message: error.message, part: name }));
+      findings.push(found("safetensors/bad-index", { severity, message, part: name }));
     }
   }
   if (!shard) return { label: entry, names: [entry], missing: [], findings };
-  return planFromNames(entry, shard, present, findings);
+  return planFromNames(entry, shard, files.unlisted ? undefined : new Set(present), findings);
 }
 
-function planFromIndex(index: SafetensorsIndex, present: readonly string[]): Plan {
-  const here = new Set(present);
+function planFromIndex(index: SafetensorsIndex, { unlisted }: FileSet, present: readonly string[]): Plan {
+  const here = new Set(unlisted ? index.shards : present);
   // Shards in sub-folders are not in the list of the set; they are tried.
   const gone = index.shards.filter((name) => !name.includes("/") && !here.has(name));
   const missing = new Set(gone);
@@ -169,15 +181,15 @@ function planFromIndex(index: SafetensorsIndex, present: readonly string[]): Pla
 function planFromNames(
   entry: string,
   shard: RegExpExecArray,
-  present: readonly string[],
+  /** Undefined where that can't be known: then all are tried. */
+  here: ReadonlySet<string> | undefined,
   findings: readonly Finding[],
 ): Plan {
   const [, prefix = "", number = "", total = "", suffix = ""] = shard;
   const count = Number(total);
   const nameOf = (i: number): string => `${prefix}${String(i).padStart(number.length, "0")}-of-${total}${suffix}`;
   // Some writers count from 0.
-  const here = new Set(present);
-  const first = entry === nameOf(0) || here.has(nameOf(0)) ? 0 : 1;
+  const first = entry === nameOf(0) || here?.has(nameOf(0)) ? 0 : 1;
   if (count > MAX_SHARDS || Number(number) < first || Number(number) > first + count - 1) {
     const message = `${quoted(entry)} calls itself part ${number} of ${total}; the file is shown alone`;
     return {
@@ -190,8 +202,8 @@ function planFromNames(
   const names = Array.from({ length: count }, (_, i) => nameOf(first + i));
   return {
     label: entry,
-    names: names.filter((name) => name === entry || here.has(name)),
-    missing: names.filter((name) => name !== entry && !here.has(name)),
+    names: names.filter((name) => name === entry || (here?.has(name) ?? true)),
+    missing: names.filter((name) => name !== entry && !(here?.has(name) ?? true)),
     declaredParts: count,
     findings,
   };
@@ -226,18 +238,27 @@ interface ShardsRead {
   readonly failed: { readonly name: string; readonly error: CheckpointError }[];
 }
 
-/** Reads the files, a few at a time; the answer is in the order of `names`. */
-async function readShards(files: FileSet, names: readonly string[], options: ReadOptions): Promise<ShardsRead> {
-  const limit = pLimit(SHARDS_AT_ONCE);
+/** Reads the files of the plan, a few at a time; the answer is in the order of its names. */
+async function readShards(
+  files: FileSet,
+  { names, index }: Plan,
+  { source, entry, onPart, ...options }: SetOptions & { readonly entry: string },
+): Promise<ShardsRead> {
+  const limit = pLimit(files.remote ? REMOTE_SHARDS_AT_ONCE : SHARDS_AT_ONCE);
+  const windows = files.remote && index ? likelyHeaders(index) : undefined;
+  let done = 0;
   const outcomes = await Promise.all(
     names.map((name) =>
       limit(async () => {
         options.signal?.throwIfAborted();
         try {
-          return await readPart(files, name, options);
+          const open = name === entry && source ? source : await files.open(name);
+          const firstWindowBytes = windows?.get(name);
+          return await readPart(open, name, { ...options, ...(firstWindowBytes && { firstWindowBytes }) });
         } catch (error) {
-          if (options.signal?.aborted || !(error instanceof CheckpointError)) throw error;
-          return { name, error };
+          return { name, error: faultOfFile(error, options) };
+        } finally {
+          onPart?.(++done, names.length);
         }
       }),
     ),
@@ -247,14 +268,28 @@ async function readShards(files: FileSet, names: readonly string[], options: Rea
   const failed: { name: string; error: CheckpointError }[] = [];
   for (const outcome of outcomes) {
     if ("format" in outcome) read.push(outcome);
-    else if (outcome.error.code === "not-found" && names.length > 1) missing.push(outcome.name);
+    else if (isAbsent(outcome.error) && names.length > 1) missing.push(outcome.name);
     else failed.push(outcome);
   }
   return { read, missing, failed };
 }
 
-async function readPart(files: FileSet, name: string, options: ReadOptions): Promise<SafetensorsFile> {
-  const source = await files.open(name);
+/** Beside its name: dtype, dimensions and offsets of a tensor take 70 to 110 bytes in a header. */
+const ENTRY_BYTES = 120;
+/** `__metadata__`, padding, and the least that is worth a request. */
+const LEAST_WINDOW_BYTES = 8 * 1024;
+
+/** By file: bytes that its header will hardly exceed, from the names of the tensors that the index places in it. */
+function likelyHeaders({ weightMap }: SafetensorsIndex): ReadonlyMap<string, number> {
+  const bytes = new Map<string, number>();
+  for (const [tensor, shard] of weightMap) {
+    bytes.set(shard, (bytes.get(shard) ?? LEAST_WINDOW_BYTES) + tensor.length + ENTRY_BYTES);
+  }
+  for (const [shard, likely] of bytes) bytes.set(shard, Math.min(likely, 8 * FIRST_WINDOW_BYTES));
+  return bytes;
+}
+
+async function readPart(source: ByteSource, name: string, options: SafetensorsReadOptions): Promise<SafetensorsFile> {
   try {
     // Under the name that the index uses, whatever the source calls itself.
     return await readSafetensors({ ...bound(source), name }, options);
@@ -263,7 +298,7 @@ async function readPart(files: FileSet, name: string, options: ReadOptions): Pro
   }
 }
 
-function bound(source: Awaited<ReturnType<FileSet["open"]>>): typeof source {
-  const { name, sizeBytes } = source;
-  return { name, sizeBytes, read: (...args) => source.read(...args), close: () => source.close() };
+function bound(source: ByteSource): ByteSource {
+  const { name, sizeBytes, remote = false } = source;
+  return { name, sizeBytes, remote, read: (...args) => source.read(...args), close: () => source.close() };
 }

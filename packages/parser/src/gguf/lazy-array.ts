@@ -57,6 +57,15 @@ export function beginArray(cursor: Cursor, what: string): ArrayWalk {
   };
 }
 
+/** Puts a walk back to the first element; the cursor has to be put there too. */
+export function resetWalk(walk: ArrayWalk): void {
+  walk.marks.length = 0;
+  walk.frames.length = 0;
+  walk.frames.push({ type: walk.elementType, remaining: walk.length });
+  walk.longest.bytes = 0;
+  walk.longest.index = 0;
+}
+
 function readArrayHead(cursor: Cursor, what: string): { type: ValueType; length: number } {
   const at = tell(cursor);
   need(cursor, cursor.narrow ? 8 : 12, what);

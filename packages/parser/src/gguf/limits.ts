@@ -9,6 +9,15 @@ export const FIRST_WINDOW_BYTES = 256 * 1024;
 export const WINDOW_BYTES = 512 * 1024;
 
 /**
+ * First window of a remote file, where what isn't needed costs as well: the hyper-parameters of any model, and how large its
+ * vocabulary is.
+ */
+export const FIRST_REMOTE_WINDOW_BYTES = 64 * 1024;
+
+/** The most that is asked of a server at once: the headers of vocabularies of 262,144 tokens have 17 MB. */
+export const MAX_REMOTE_WINDOW_BYTES = 24 * 1024 * 1024;
+
+/**
  * A header may claim as much as its file has bytes, and a sparse file has any number of them. The largest real headers end
  * before 50 MB; walking up to this takes about a second.
  */

@@ -11,7 +11,15 @@ import { report } from "../rules/rules.ts";
 import type { ByteSource } from "../source/byte-source.ts";
 import { grouped, quoted } from "../words.ts";
 import { checkTokens } from "./header-rules.ts";
-import { type ArrayWalk, beginArray, decodedArray, decodeElements, lazyArray, walkArray } from "./lazy-array.ts";
+import {
+  type ArrayWalk,
+  beginArray,
+  decodedArray,
+  decodeElements,
+  lazyArray,
+  resetWalk,
+  walkArray,
+} from "./lazy-array.ts";
 import {
   EAGER_ARRAY_BYTES,
   EAGER_ARRAY_LENGTH,
@@ -86,10 +94,6 @@ export function readEntry(cursor: Cursor, progress: MetadataProgress): void {
   }
   if (type.name === "array") {
     const walk = beginArray(cursor, `metadata array ${quoted(key)}`);
-    // Small arrays are decoded from the window, so it has to hold them.
-    if (walk.length <= EAGER_ARRAY_LENGTH) {
-      need(cursor, Math.min(EAGER_ARRAY_BYTES, cursor.fileSize - walk.start), "a small array");
-    }
     progress.array = { walk, key, headerOffset };
     noteKey(progress, key, keyBytes, valid, headerOffset);
     return;
@@ -134,6 +138,16 @@ function readText(cursor: Cursor, progress: MetadataProgress, key: string): stri
     });
   }
   return text;
+}
+
+/**
+ * Small arrays are decoded from the window, so it has to hold them whole: one that the window's end cuts is walked again from its
+ * first element.
+ */
+export function beginAgain(cursor: Cursor, { array }: MetadataProgress): void {
+  if (!array || array.walk.length > EAGER_ARRAY_LENGTH || tell(cursor) - array.walk.start > EAGER_ARRAY_BYTES) return;
+  resetWalk(array.walk);
+  cursor.pos = array.walk.start - cursor.start;
 }
 
 /** Walks over the array that {@link readEntry} began, as far as the window reaches, and keeps it when it is through. */

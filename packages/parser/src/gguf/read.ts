@@ -18,8 +18,18 @@ import { grouped } from "../words.ts";
 import { withExtent } from "./cut-header.ts";
 import { checkDataEnd, placeTensors } from "./data-end.ts";
 import { checkKeys } from "./header-rules.ts";
-import { FIRST_WINDOW_BYTES, MAX_HEADER_BYTES, MAX_METADATA_ENTRIES, MAX_TENSORS, WINDOW_BYTES } from "./limits.ts";
+import { likelyHeaderEnd } from "./likely-end.ts";
 import {
+  FIRST_REMOTE_WINDOW_BYTES,
+  FIRST_WINDOW_BYTES,
+  MAX_HEADER_BYTES,
+  MAX_METADATA_ENTRIES,
+  MAX_REMOTE_WINDOW_BYTES,
+  MAX_TENSORS,
+  WINDOW_BYTES,
+} from "./limits.ts";
+import {
+  beginAgain,
   DEFAULT_ALIGNMENT,
   finishArray,
   type GgufMetadataEntry,
@@ -61,8 +71,13 @@ export interface GgufFile {
 
 const NEWEST_VERSION = 3;
 
+export interface GgufReadOptions extends ReadOptions {
+  /** Bytes that the header probably has, as that of another file of the same model: of a remote file, so much is read first. */
+  readonly likelyHeaderBytes?: number;
+}
+
 /** What the core has read so far; it goes on from here with each window. */
-interface Progress extends MetadataProgress {
+export interface Progress extends MetadataProgress {
   version: number;
   tensorCount: number;
   metadataCount: number;
@@ -75,7 +90,7 @@ interface Progress extends MetadataProgress {
  * @param source any source of bytes; it stays open, as lazy arrays read from it
  * @throws {CheckpointError} when nothing of the file can be made sense of
  */
-export async function readGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufFile> {
+export async function readGguf(source: ByteSource, options: GgufReadOptions = {}): Promise<GgufFile> {
   const cursor = newCursor(source.name, source.sizeBytes);
   const findings = findingList(source.name);
   const progress: Progress = {
@@ -92,7 +107,7 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
     array: undefined,
     layout: { tensors: [], names: new Set(), shapes: new Map(), typeNames: new Map(), nextOffset: 0, findings },
   };
-  setWindow(cursor, 0, await source.read(0, FIRST_WINDOW_BYTES, options));
+  setWindow(cursor, 0, await source.read(0, firstWindow(source, options), options));
 
   const stopped = await parseWindows(cursor, progress, options);
   options.signal?.throwIfAborted();
@@ -124,6 +139,21 @@ export async function readGguf(source: ByteSource, options: ReadOptions = {}): P
   };
 }
 
+/** How much to read first, in bytes. */
+export function firstWindow({ remote }: ByteSource, { likelyHeaderBytes = 0 }: GgufReadOptions): number {
+  if (!remote) return FIRST_WINDOW_BYTES;
+  return Math.min(Math.max(FIRST_REMOTE_WINDOW_BYTES, likelyHeaderBytes), MAX_REMOTE_WINDOW_BYTES);
+}
+
+/** The window after `start`: at least up to `upTo`, and of a remote file up to where the header probably ends. */
+function nextWindow(cursor: Cursor, progress: Progress, start: number, upTo: number): number {
+  const least = upTo - start;
+  if (!progress.source.remote) return Math.max(WINDOW_BYTES, least);
+  const fetched = cursor.start + cursor.bytes.length;
+  const likely = Math.min(likelyHeaderEnd(cursor, progress), fetched + MAX_REMOTE_WINDOW_BYTES);
+  return Math.max(fetched + FIRST_REMOTE_WINDOW_BYTES - start, likely - start, least);
+}
+
 /**
  * Feeds the core one window after the other, until it is through or can't go on.
  * @returns what stopped it, or undefined
@@ -147,9 +177,9 @@ async function parseWindows(
     }
     const start = tell(cursor);
     if (start > MAX_HEADER_BYTES) return headerTooLong(source.name, start);
-    const length = Math.max(WINDOW_BYTES, upTo - start);
+    const length = Math.min(nextWindow(cursor, progress, start, upTo), source.sizeBytes - start);
     // Nothing that was parsed points into the window: names are copied, arrays read their own bytes.
-    if (into.length < length) into = new Uint8Array(length);
+    if (into.length < length && !source.remote) into = new Uint8Array(length);
     setWindow(cursor, start, await source.read(start, length, { ...options, into }));
     if (cursor.bytes.length < Math.min(upTo, source.sizeBytes) - start) {
       return new CheckpointError("truncated", `the file got shorter while it was read (byte ${grouped(start)})`, {
@@ -170,8 +200,11 @@ function advance(cursor: Cursor, progress: Progress): void {
       else if (progress.metadata.length < progress.metadataCount) readEntry(cursor, progress);
       else break;
     } catch (signal) {
-      // A walk keeps its place; anything else begins anew at its first byte.
-      if (signal instanceof Starved && !progress.array) cursor.pos = item;
+      // A long walk keeps its place; anything else begins anew at its first byte.
+      if (signal instanceof Starved) {
+        if (progress.array) beginAgain(cursor, progress);
+        else cursor.pos = item;
+      }
       throw signal;
     }
   }

@@ -40,6 +40,12 @@ export const READ_ERROR_RULES: Readonly<Record<`read/${ErrorCode}`, Rule>> = {
     why: "there is nothing to read",
     fix: "look at the spelling, and at what the folder holds",
   },
+  "read/not-on-server": {
+    severity: "error",
+    means: "the server knows no such repo, revision or file",
+    why: "there is nothing to read; a private repo looks the same to who may not see it",
+    fix: "look at the spelling and the revision; for a private repo, give a token that may read it",
+  },
   "read/auth": {
     severity: "error",
     means: "access is refused",

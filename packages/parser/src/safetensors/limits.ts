@@ -33,5 +33,8 @@ export const MAX_SHARDS = 10_000;
 /** Real config.json files are below 1 MB; it is parsed whole. */
 export const MAX_CONFIG_BYTES = 10_000_000;
 
-/** Files opened at once: enough to hide latency, few enough for a shared connection. */
+/** Files opened at once: enough to keep a disk busy, few enough for any limit on open files. */
 export const SHARDS_AT_ONCE = 8;
+
+/** Remote files read at once: requests wait for the network, not for this machine, and a set of 162 files is three rounds of it. */
+export const REMOTE_SHARDS_AT_ONCE = 56;

@@ -15,15 +15,28 @@ import type { SafetensorsFile, SafetensorsTensor } from "./types.ts";
 
 export type { SafetensorsFile } from "./types.ts";
 
+export interface SafetensorsReadOptions extends ReadOptions {
+  /** Bytes to read first of a remote file, where an index tells about how long its header is. */
+  readonly firstWindowBytes?: number;
+}
+
+/** How much to read first, in bytes. */
+export function firstWindow({ remote }: ByteSource, { firstWindowBytes }: SafetensorsReadOptions): number {
+  return remote ? (firstWindowBytes ?? FIRST_WINDOW_BYTES) : FIRST_WINDOW_BYTES;
+}
+
 /**
  * Reads the header of one file. Faults that leave it readable are findings: of severity `error` where the reference
  * reader refuses the file (and for duplicate keys, which it doesn't see), else `warning` or `note`.
  * @throws {CheckpointError} when nothing can be read: `bad-magic` (another kind of file), `truncated`, `limit`, `invalid`.
  * When tensors were read before the fault, they are returned with `error` set.
  */
-export async function readSafetensors(source: ByteSource, options: ReadOptions = {}): Promise<SafetensorsFile> {
+export async function readSafetensors(
+  source: ByteSource,
+  options: SafetensorsReadOptions = {},
+): Promise<SafetensorsFile> {
   const { name, sizeBytes } = source;
-  const window = await source.read(0, Math.min(FIRST_WINDOW_BYTES, sizeBytes), options);
+  const window = await source.read(0, Math.min(firstWindow(source, options), sizeBytes), options);
   const headerLength = checkedHeaderLength(window, source);
   const dataStart = LENGTH_FIELD_BYTES + headerLength;
   const present = Math.min(dataStart, sizeBytes);

@@ -19,6 +19,8 @@ export interface ByteSource {
   /** As the user knows it: a file name or a URL, used in messages. */
   readonly name: string;
   readonly sizeBytes: number;
+  /** Each read is a request to a server: few and right-sized ones are wanted, where a disk takes many small ones. */
+  readonly remote?: boolean;
   /**
    * The bytes `[offset, offset + length)`, cut at the end of the source. Shorter than that when the source has become
    * shorter than `sizeBytes` since it was opened: readers compare.
@@ -51,6 +53,10 @@ export interface FileEntry {
 export interface FileSet {
   /** As the user knows it: a folder path, a repo id. */
   readonly label: string;
+  /** Each file that is opened and read costs requests to a server ({@link ByteSource.remote}). */
+  readonly remote?: boolean;
+  /** Files may be there that `list` doesn't name, as behind a URL: those that another file names are tried. */
+  readonly unlisted?: boolean;
   /** Every file directly in the set (not in sub-folders), sorted by name. */
   list(): Promise<readonly FileEntry[]>;
   /** @throws {CheckpointError} `not-found` when the set has no such file. */
