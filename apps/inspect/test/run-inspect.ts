@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inject } from "vitest";
 
-const SHIM = fileURLToPath(new URL("../bin/inspect.js", import.meta.url));
+export const SHIM = fileURLToPath(new URL("../bin/inspect.js", import.meta.url));
 export const FIXTURES = fileURLToPath(new URL("../../../fixtures/", import.meta.url));
 
 /** Every fixture that is a checkpoint, as it is given to the command. */

@@ -84,11 +84,17 @@ async function look(
     info,
     checkpoints: checkpointsIn(repository.files).filter((listed) => isMeant(listed, target)),
   };
-  const looked = await lookIntoAll(repository, subject.checkpoints, info, remote, options);
+  const looked = withoutOrphans(await lookIntoAll(repository, subject.checkpoints, info, remote, options));
   const json = await settingsOf(repository, looked.closed);
-  const { closed, error, checkpoints } = looked;
+  const { closed, error, checkpoints, orphans } = looked;
   return {
-    subject: { ...subject, ...(closed && { closed }), looked: checkpoints, json },
+    subject: {
+      ...subject,
+      ...(closed && { closed }),
+      checkpoints: subject.checkpoints.filter((listed) => !orphans.has(listed)),
+      looked: checkpoints,
+      json,
+    },
     ...(error && { error }),
     ...(endpoint !== transport.settings.endpoint && { endpoint }),
   };
@@ -148,6 +154,23 @@ async function lookIntoAll(
     return { checkpoints: inOrder(), closed, ...(!closed && { error }) };
   }
 }
+
+/** Shards that lie beside an index which doesn't name them look like sets of their own; that they are there is a finding of its set. */
+function withoutOrphans(looked: LookedInto): LookedInto & { readonly orphans: ReadonlySet<ListedCheckpoint> } {
+  const paths = new Set<string>();
+  for (const { listed, findings } of looked.checkpoints) {
+    const folder = listed.entry.slice(0, listed.entry.lastIndexOf("/") + 1);
+    for (const { rule, part } of findings) if (rule === ORPHAN && part !== undefined) paths.add(folder + part);
+  }
+  const isOrphan = ({ listed }: LookedCheckpoint): boolean => listed.files.every(({ path }) => paths.has(path));
+  return {
+    ...looked,
+    checkpoints: looked.checkpoints.filter((one) => !isOrphan(one)),
+    orphans: new Set(looked.checkpoints.filter(isOrphan).map(({ listed }) => listed)),
+  };
+}
+
+const ORPHAN = "safetensors/orphan-shard";
 
 /** Room for a sibling whose header is a little longer than the one that was read: another tensor type in a name, a longer key. */
 const HEADER_SLACK = 8 * 1024;

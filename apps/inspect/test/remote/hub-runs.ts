@@ -1,10 +1,11 @@
 /** Runs the command against a loopback Hub, with caches of its own. */
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { type FakeHub, type HubOptions, startFakeHub } from "../../../../test-support/fake-hub/fake-hub.mjs";
-import { inspect, jsonOf, type Run, type RunOptions } from "../run-inspect.ts";
+import { inspect, jsonOf, type Run, type RunOptions, SHIM } from "../run-inspect.ts";
 
 /** Waits are short: a fault has to be answered, not sat out. */
 const TIMEOUT_SECONDS = "0.5";
@@ -51,4 +52,30 @@ export async function hubRuns(options: HubOptions): Promise<HubRuns> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A run that is to be interrupted: the process as it goes on. */
+export interface Started {
+  interrupt(): void;
+  readonly ended: Promise<{
+    readonly code: number | null;
+    readonly signal: NodeJS.Signals | null;
+    readonly stderr: string;
+  }>;
+}
+
+/** Starts `inspect ...args` and lets it run. */
+export function start({ env }: HubRuns, args: readonly string[], more: Readonly<Record<string, string>> = {}): Started {
+  const child = spawn(process.execPath, [SHIM, ...args], {
+    env: { ...process.env, ...env, ...more },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString("utf8");
+  });
+  const ended = new Promise<Awaited<Started["ended"]>>((resolve) => {
+    child.on("close", (code, signal) => resolve({ code, signal, stderr }));
+  });
+  return { interrupt: () => child.kill("SIGINT"), ended };
 }
