@@ -15,6 +15,8 @@ const MAX_TARGETS = 100_000;
 
 /** Files that are looked for in folders, and kept of what a glob matches where it matches any. */
 const CHECKPOINT_FILE = /\.(?:gguf|safetensors|safetensors\.index(?:\.[\w-]+)?\.json)$/;
+/** `https:`, `hf:`, `ollama:`; not a drive's letter. */
+const ADDRESS = /^[a-z][a-z0-9+.-]+:/i;
 const PIPELINE_INDEX = "model_index.json";
 
 /**
@@ -26,7 +28,9 @@ export async function expandTargets(targets: readonly string[]): Promise<string[
   const paths: string[] = [];
   for (const target of targets) {
     const stats = await stat(target).catch(() => undefined);
-    if (stats?.isDirectory()) paths.push(...(await checkpointsBelow(target)));
+    // A question mark is part of an address.
+    if (!stats && ADDRESS.test(target)) paths.push(target);
+    else if (stats?.isDirectory()) paths.push(...(await checkpointsBelow(target)));
     else if (stats || !isDynamicPattern(target)) paths.push(target);
     else paths.push(...(await matching(target)));
   }

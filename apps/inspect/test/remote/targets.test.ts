@@ -2,12 +2,16 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { repoOf, repoOfFolder } from "../../../../test-support/fake-hub/fake-hub.mjs";
 import { FIXTURES, inspect, jsonOf } from "../run-inspect.ts";
 import { type HubRuns, hubRuns } from "./hub-runs.ts";
 
+const SCHEMA = JSON.parse(
+  readFileSync(new URL("../../../../docs/report.schema.json", import.meta.url), "utf8"),
+) as Record<string, unknown>;
 const SAFETENSORS = `${FIXTURES}llama-tiny-safetensors`;
 const DENSE = `${FIXTURES}llama-dense-mixed.gguf`;
 const MOE = `${FIXTURES}llama-moe-mixed.gguf`;
@@ -124,6 +128,22 @@ describe("a repo", () => {
     expect(stderr).toMatch(/Q4_K_M is shown/);
     // The title has another name.
     expect(stdout.split("\n").slice(3)).toEqual(onDisk.split("\n").slice(3));
+  });
+});
+
+describe("the JSON answer", () => {
+  it.each([
+    ["org/model", 0],
+    ["org/model-GGUF", 0],
+    ["org/gated", 4],
+    ["org/no-weights", 3],
+    ["org/nothing", 4],
+  ])("of %s is as its schema says", async (target, expected) => {
+    const { code, stdout } = await runs.run([target, "--json"], { env: runs.withoutCache() });
+    expect(code).toBe(expected);
+    const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(SCHEMA);
+    validate(JSON.parse(stdout));
+    expect(validate.errors ?? []).toEqual([]);
   });
 });
 
