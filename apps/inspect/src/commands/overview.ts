@@ -3,6 +3,7 @@ import type { Report } from "@checkpoint-inspect/analysis";
 import type { RemotePlace } from "../remote/open-remote.ts";
 import type { Style } from "../terminal.ts";
 import { overview } from "../views/overview.ts";
+import { safe } from "../views/text.ts";
 import { type CommonFlags, type Opened, type PlaceView, runOn } from "./command.ts";
 
 /** `inspect <target>` */
@@ -11,7 +12,7 @@ export function runOverview(flags: CommonFlags): Promise<void> {
     flags,
     async (opened) => {
       const report = await opened.report();
-      return [...(await placeText(opened, report)), overview(report, opened.style)].join("\n\n");
+      return [...(await placeText(opened, report)), overview(report, opened.style) + auditHint(opened)].join("\n\n");
     },
     async (opened) => {
       const report = await opened.report();
@@ -24,6 +25,13 @@ export function runOverview(flags: CommonFlags): Promise<void> {
 /** What lies in the repository, above what is shown of it. */
 async function placeText({ place, style }: Opened, report: Report): Promise<string[]> {
   return place?.repository ? [await repositoryText(place, style, report)] : [];
+}
+
+/** A line below the other commands: what the header can't tell of a repo, the audit can. */
+function auditHint({ place, style }: Opened): string {
+  const { repository } = place ?? {};
+  if (repository?.from !== "hub") return "";
+  return `\n${style.color.dim(`Whether to trust it: inspect audit ${safe(repository.id)}`)}`;
 }
 
 const PLACE: PlaceView = { text: (place, style) => repositoryText(place, style), json: (place) => placeJson(place) };
