@@ -5,12 +5,13 @@
  *
  * Source: Hub API, `GET /api/models/{id}/tree/{revision}` through @huggingface/hub's `listFiles`.
  */
-import { CheckpointError, type RepositoryFile } from "@checkpoint-inspect/parser";
+import { CheckpointError, quoted, type RepositoryFile } from "@checkpoint-inspect/parser";
 import { listFiles } from "@huggingface/hub";
 
 import type { HeaderCache } from "./cache/header-cache.ts";
 import { remembering } from "./cache/remembering.ts";
 import { resolveUrl } from "./hub-urls.ts";
+import { isPath } from "./names.ts";
 import { fileSetsOf, type Repository } from "./repository.ts";
 import type { HubTarget } from "./target.ts";
 import { remoteSource } from "./transport/remote-source.ts";
@@ -25,6 +26,8 @@ export interface Remote {
 
 /** Model repos have dozens of files, the largest some thousand. A page has 1,000 of them. */
 const MAX_FILES = 20_000;
+/** A page may be empty and still lead to another one. */
+const MAX_PAGES = 100;
 
 /** The branch that stands for a repo when none is named. */
 export const DEFAULT_REVISION = "main";
@@ -58,6 +61,8 @@ export async function hubRepository(target: HubTarget, { transport, cache }: Rem
   };
   if (!kept) await cache?.putJson("listing", key, listing);
   const folder = fileSetsOf(listing.files, id, async (file, name) => {
+    // A path with `..` in it would be another address.
+    if (!isPath(file.path)) throw new CheckpointError("invalid", `${quoted(file.path)} is no path of a file in a repo`);
     const hash = file.sha256 ?? file.oid;
     const source = await remoteSource(
       {
@@ -129,13 +134,28 @@ async function listed(id: string, revision: string, endpoint: string, transport:
  * what a relative one leads to would be left out without a word.
  */
 function pagesFrom(way: Transport): typeof fetch {
-  return (input, init) =>
-    way.request(String(input), { headers: Object.fromEntries(new Headers(init?.headers)) }, async ({ response }) => {
-      const headers = new Headers(response.headers);
-      const link = headers.get("link")?.replace(/<([^>]*)>/g, (_, next: string) => `<${new URL(next, String(input))}>`);
-      if (link !== undefined) headers.set("link", link);
-      return new Response(await response.arrayBuffer(), { status: response.status, headers });
-    });
+  let pages = 0;
+  return (input, init) => {
+    if (++pages > MAX_PAGES) throw endless(String(input));
+    return way.request(
+      String(input),
+      { headers: Object.fromEntries(new Headers(init?.headers)) },
+      async ({ response }) => {
+        const headers = new Headers(response.headers);
+        const link = headers
+          .get("link")
+          ?.replace(/<([^>]*)>/g, (_, next: string) => `<${new URL(next, String(input))}>`);
+        if (link !== undefined) headers.set("link", link);
+        return new Response(await response.arrayBuffer(), { status: response.status, headers });
+      },
+    );
+  };
+}
+
+function endless(url: string): CheckpointError {
+  const { host } = new URL(url);
+  const message = `${host} goes on listing files beyond ${MAX_PAGES} pages; look at HF_ENDPOINT, or name a file of the repo by its URL`;
+  return new CheckpointError("network", message, { file: host });
 }
 
 function notAHub(endpoint: string, cause: unknown): CheckpointError {

@@ -3,6 +3,8 @@
  * what to do; never with a part of the numbers, never with the token at another origin.
  */
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,8 +66,8 @@ function longHeader(): Uint8Array {
   });
 }
 
-async function look(target: string, more: TransportOptions = {}, env: Record<string, string> = {}): Promise<number> {
-  const settings = await hubSettings(
+function settingsWith(env: Record<string, string> = {}): ReturnType<typeof hubSettings> {
+  return hubSettings(
     {},
     {
       HF_ENDPOINT: hub.url,
@@ -77,6 +79,10 @@ async function look(target: string, more: TransportOptions = {}, env: Record<str
       ...env,
     },
   );
+}
+
+async function look(target: string, more: TransportOptions = {}, env: Record<string, string> = {}): Promise<number> {
+  const settings = await settingsWith(env);
   const way = transport(settings, { backoffMs: 1, ...more });
   const parsed = parseTarget(target, { endpoint: settings.endpoint, isLocal: false });
   if (parsed.kind === "local") throw new Error(`${target} is local`);
@@ -150,6 +156,84 @@ it("a version that changes half-way is no mixture", async () => {
   const error = await failure(look("org/long-header-GGUF"));
   expect(error).toMatchObject({ code: "network" });
   expect(error.message).toMatch(/changed/);
+});
+
+it("a shard that is listed and isn't there is said to be missing, and the rest is no whole", async () => {
+  const headers = { "X-Error-Code": "EntryNotFound" };
+  hub.fault({ kind: "status", status: 404, path: /00002-of-00003/, headers });
+  const way = transport(await settingsWith(), { backoffMs: 1 });
+  const found = await findTarget({ kind: "hub", repo: "org/model" }, { transport: way });
+  const checkpoint = await found.open();
+  await checkpoint.close();
+  expect(checkpoint.shards).toMatchObject({ declaredParts: 3, missing: ["model-00002-of-00003.safetensors"] });
+  expect(checkpoint.findings).toContainEqual(
+    expect.objectContaining({ rule: "safetensors/missing-shard", severity: "error" }),
+  );
+});
+
+describe("a server of its own", () => {
+  async function serving(answer: RequestListener): Promise<{ url: string; end(): Promise<void> }> {
+    const server = createServer(answer);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const end = () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+    return { url: `http://127.0.0.1:${port}`, end };
+  }
+
+  it("that sends a byte now and then is left", async () => {
+    const { url, end } = await serving((_, response) => {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      const drip = setInterval(() => response.write(" "), 20);
+      response.on("close", () => clearInterval(drip));
+    });
+    const error = await failure(look("org/model", {}, { HF_ENDPOINT: url }));
+    await end();
+    expect(error.code).toBe("network");
+    expect(error.message).toMatch(/next to nothing came for 0\.2 s/);
+  });
+
+  it.each([
+    ["the same page again and again", "/again"],
+    ["a page more after each", "/next?n="],
+  ])("that lists %s is left", async (_, path) => {
+    let pages = 0;
+    const { url, end } = await serving((request, response) => {
+      pages++;
+      const next = `http://${request.headers.host}/api${path}${path.endsWith("=") ? pages : ""}`;
+      response.writeHead(200, { "Content-Type": "application/json", Link: `<${next}>; rel="next"` });
+      response.end("[]");
+    });
+    const error = await failure(look("org/model", {}, { HF_ENDPOINT: url }));
+    await end();
+    expect(error.code).toBe("network");
+    expect(error.message).toMatch(/pages/);
+    expect(pages).toBeLessThanOrEqual(101);
+  });
+
+  it("that lists paths which lead elsewhere is not asked for them", async () => {
+    const asked: string[] = [];
+    const { url, end } = await serving((request, response) => {
+      asked.push(request.url ?? "");
+      response.writeHead(200, { "Content-Type": "application/json" });
+      const paths = ["../../../api/whoami-v2.gguf", "a/../../../../x.safetensors", "__proto__", "\u001b[31m.gguf"];
+      response.end(JSON.stringify(paths.map((path) => ({ type: "file", path, size: 1000, oid: "0".repeat(40) }))));
+    });
+    await failure(look("org/model", {}, { HF_ENDPOINT: url }));
+    await failure(look("org/model:whoami-v2", {}, { HF_ENDPOINT: url }));
+    await end();
+    expect(asked.filter((path) => !path.startsWith("/api/models/org/model/tree/"))).toEqual([]);
+  });
+
+  it("that lists something else than files is said so", async () => {
+    const { url, end } = await serving((_, response) => response.end('{"error":"no list"}'));
+    const error = await failure(look("org/model", {}, { HF_ENDPOINT: url }));
+    await end();
+    expect(error.code).toBe("network");
+  });
 });
 
 it("a server that ignores ranges is left after little", async () => {

@@ -18,6 +18,9 @@ export interface BodyGuard {
   readonly mostBytes: number;
 }
 
+/** Fewer bytes than these within the timeout are no progress: a byte now and then would keep a request open for ever. */
+const LEAST_BYTES = 1024;
+
 /** Statuses that can't have a body (Fetch standard, "null body status"). */
 const BODILESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -36,10 +39,15 @@ export function guardedResponse(response: Response, guard: BodyGuard): Response 
 function guardedStream(body: ReadableStream<Uint8Array>, guard: BodyGuard): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let received = 0;
+  // Since the last bytes that were worth waiting for; what the reader of this stream takes its time for doesn't count.
+  let sinceBytes = 0;
+  let sinceMs = 0;
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const stalled = setTimeout(() => guard.cut.abort(stallError(guard, received)), guard.stallTimeoutMs);
+        const left = Math.max(0, guard.stallTimeoutMs - sinceMs);
+        const stalled = setTimeout(() => guard.cut.abort(stallError(guard, received)), left);
+        const begin = performance.now();
         try {
           const { done, value } = await reader.read();
           if (done) {
@@ -47,6 +55,9 @@ function guardedStream(body: ReadableStream<Uint8Array>, guard: BodyGuard): Read
             controller.close();
             return;
           }
+          sinceMs += performance.now() - begin;
+          sinceBytes += value.length;
+          if (sinceBytes >= LEAST_BYTES) [sinceBytes, sinceMs] = [0, 0];
           received += value.length;
           guard.onBytes(value.length);
           if (received > guard.mostBytes) throw tooLong(guard);
@@ -76,7 +87,7 @@ function bodyError(cause: unknown, guard: BodyGuard): unknown {
 }
 
 function stallError({ host, url, stallTimeoutMs }: BodyGuard, received: number): RequestError {
-  const message = `${host} stopped sending ${url} after ${grouped(received)} bytes, for ${seconds(stallTimeoutMs)}; check the connection and try again`;
+  const message = `${host} stopped sending ${url} after ${grouped(received)} bytes: next to nothing came for ${seconds(stallTimeoutMs)}; check the connection and try again`;
   return new RequestError("network", message, { again: "once" });
 }
 
