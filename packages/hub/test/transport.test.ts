@@ -197,7 +197,10 @@ describe("what may pass is tried again", () => {
     expect(await fetchJson(wayTo(hub.url, timeouts), hub.url + CONFIG)).toEqual({ a: 1 });
     hub.fault({ kind });
     const said = await failure(fetchJson(wayTo(hub.url, timeouts), hub.url + CONFIG));
-    const after = kind === "stall" ? "did not answer within 0.3 s" : `stopped sending .* after 3 bytes: next to nothing came for 0.3 s`;
+    const after =
+      kind === "stall"
+        ? "did not answer within 0.3 s"
+        : `stopped sending .* after 3 bytes: next to nothing came for 0.3 s`;
     expect(said).toMatch(new RegExp(`^network: .*${after}; check the connection and try again$`));
     expect(hub.requests.length).toBe(4);
   });
