@@ -5,6 +5,7 @@
  */
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, runLayers } from "./commands/layers.ts";
+import { MEMORY_DEFAULTS } from "./commands/memory-flags.ts";
 import { META_DEFAULTS, runMeta } from "./commands/meta.ts";
 import { runOverview } from "./commands/overview.ts";
 import { runQuant } from "./commands/quant.ts";
@@ -22,6 +23,7 @@ const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) =>
 
 const EXPLAIN = "explain";
 const CHECK = "check";
+const MEMORY = "memory";
 
 /** The guide's texts are larger than all that a start needs: they're loaded when someone asks for them. */
 async function explain(flags: Omit<CommonFlags, "target">, words: readonly string[]): Promise<void> {
@@ -33,6 +35,12 @@ async function explain(flags: Omit<CommonFlags, "target">, words: readonly strin
 async function check(flags: Omit<CommonFlags, "target">, targets: readonly string[]): Promise<void> {
   const { CHECK_DEFAULTS, runCheck } = await import("./commands/check.ts");
   return runCheck({ ...flags, ...CHECK_DEFAULTS, targets });
+}
+
+/** Formulas, hardware and quantizations: loaded when someone asks for them. */
+async function memory(flags: Omit<CommonFlags, "target">, targets: readonly string[]): Promise<void> {
+  const { runMemory } = await import("./commands/memory.ts");
+  return runMemory({ ...flags, ...MEMORY_DEFAULTS, targets });
 }
 
 /** Words that the full command line has to see. */
@@ -48,9 +56,11 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   // A term first, which may have several words, and only then perhaps a target.
   if (first === EXPLAIN) return explain(flags, words.slice(1));
   if (first === CHECK) return target === undefined ? undefined : check(flags, words.slice(1));
+  if (first === MEMORY) return target === undefined ? undefined : memory(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });
+    if (target === MEMORY) throw new UsageError(`write the command first: inspect memory ${first}`);
     if (target === CHECK) throw new UsageError(`write the command first: inspect check ${first}`);
     if (target === EXPLAIN) throw new UsageError(`write the command first: inspect explain <term> ${first}`);
     throw new UsageError(

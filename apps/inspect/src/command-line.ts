@@ -1,10 +1,13 @@
 /** The whole command line: every command, flag and help text, through yargs. */
+import { OPTIMIZERS } from "@checkpoint-inspect/analysis";
 import yargs, { type Argv } from "yargs";
 
 import { AUDIT_DEFAULTS, type AuditFlags, MAX_PARALLEL } from "./commands/audit-flags.ts";
 import type { CheckFlags } from "./commands/check.ts";
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, NO_TARGET, UsageError } from "./commands/command.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
+import type { MemoryFlags } from "./commands/memory.ts";
+import { MEMORY_DEFAULTS } from "./commands/memory-flags.ts";
 import { META_DEFAULTS, type MetaFlags, runMeta } from "./commands/meta.ts";
 import { runOverview } from "./commands/overview.ts";
 import { runQuant } from "./commands/quant.ts";
@@ -26,6 +29,8 @@ interface ExplainArguments extends Omit<CommonFlags, "target"> {
 }
 
 type CheckArguments = Omit<CheckFlags, "targets"> & { readonly target: readonly string[] };
+
+type MemoryArguments = Omit<MemoryFlags, "targets"> & { readonly target: readonly string[] };
 
 type AuditArguments = Omit<AuditFlags, "repos"> & { readonly repo: readonly string[] };
 
@@ -104,6 +109,99 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       "storage types by bytes, bits per weight, labels",
       (args) => withTarget(args),
       (args) => runQuant(args as unknown as CommonFlags),
+    )
+    .command(
+      "memory [target..]",
+      "what it takes to run: weights, KV cache, compute; what fits on a GPU; how fast",
+      (args) =>
+        args
+          .positional("target", {
+            type: "string",
+            array: true,
+            default: [] as string[],
+            describe: `${TARGET}; several stand side by side`,
+          })
+          .option("context", {
+            alias: "c",
+            type: "string",
+            requiresArg: true,
+            describe: "tokens of a sequence: 8192, 32k, max",
+          })
+          .option("kv-type", {
+            type: "string",
+            requiresArg: true,
+            describe: "type of the cache: f16, q8_0, or keys and values apart as q8_0:q4_0",
+          })
+          .option("gpu", {
+            alias: "g",
+            type: "string",
+            requiresArg: true,
+            describe: 'a GPU by name or size: "RTX 4090", 24GB, "2x RTX 3090", "M4 Max 64GB"',
+          })
+          .option("batch", { alias: "b", type: "number", requiresArg: true, describe: "sequences at once" })
+          .option("ubatch", { type: "number", requiresArg: true, describe: "tokens of one step of work" })
+          .option("gpu-layers", {
+            alias: "ngl",
+            type: "number",
+            requiresArg: true,
+            describe: "layers on the GPU, the head counted as one; all unless told",
+          })
+          .option("n-cpu-moe", {
+            type: "number",
+            requiresArg: true,
+            describe: "layers whose routed experts stay in RAM",
+          })
+          .option("cpu-moe", { type: "boolean", describe: "all routed experts stay in RAM" })
+          .option("flash-attention", { type: "boolean", describe: "on unless --no-flash-attention" })
+          .option("unified", { type: "boolean", describe: "one cache for all sequences (llama.cpp -kvu)" })
+          .option("swa-full", { type: "boolean", describe: "windowed layers keep the whole context" })
+          .option("mla", {
+            choices: ["compressed", "expanded"] as const,
+            requiresArg: true,
+            describe: "latent attention: the latent alone, or whole keys and values",
+          })
+          .option("source", { type: "number", requiresArg: true, describe: "positions of the encoder" })
+          .option("utilization", {
+            type: "number",
+            requiresArg: true,
+            describe: "share of each GPU that vLLM takes (0.9)",
+          })
+          .option("quants", {
+            type: "string",
+            coerce: (value: string | boolean) => (value === "all" ? "all" : "usual"),
+            describe: "what it would take at other quantizations; all of them with --quants all",
+          })
+          .option("train", { type: "boolean", describe: "what training takes: full, LoRA, QLoRA" })
+          .option("optimizer", {
+            choices: Object.keys(OPTIMIZERS) as (keyof typeof OPTIMIZERS)[],
+            requiresArg: true,
+            default: MEMORY_DEFAULTS.optimizer as keyof typeof OPTIMIZERS,
+            describe: "of training",
+          })
+          .option("rank", {
+            type: "number",
+            requiresArg: true,
+            default: MEMORY_DEFAULTS.rank as number,
+            describe: "of LoRA",
+          })
+          .option("price", {
+            type: "number",
+            requiresArg: true,
+            describe: "of an hour of all GPUs, for cost per token",
+          })
+          .option("ram", { type: "string", requiresArg: true, describe: "speed of RAM: DDR5-5600, 90GB/s" })
+          .option("why", {
+            type: "string",
+            describe: "formula, inputs and arithmetic of: weights, kv, compute, total, speed, cost, training",
+          })
+          .example('$0 memory model.gguf --gpu "RTX 4090" --context 32k', "does it fit, and what else would")
+          .example("$0 memory model.gguf --why kv", "how the KV cache comes about")
+          .example("$0 memory a.gguf b.gguf --gpu 24GB", "side by side"),
+      async (args) => {
+        const { runMemory } = await import("./commands/memory.ts");
+        const { target: targets, ...flags } = args as unknown as MemoryArguments;
+        await runMemory({ ...flags, targets });
+      },
     )
     .command(
       "check [target..]",
@@ -280,9 +378,11 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   await parser.parseAsync();
 }
 
+const MEMORY_COUNTS = ["batch", "ubatch", "gpuLayers", "nCpuMoe", "source", "rank"];
+
 /** Counts that a person may have mistyped: yargs turns "abc" into NaN and lets -3 pass. */
 function checkValues(values: Record<string, unknown>): true {
-  for (const name of ["width", "limit", "from", "parallel"]) {
+  for (const name of ["width", "limit", "from", "parallel", ...MEMORY_COUNTS]) {
     const value = values[name];
     // The lists of an audit come from files of any number.
     if (value === undefined || (Array.isArray(value) && value.every((one) => typeof one === "string"))) continue;

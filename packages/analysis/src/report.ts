@@ -23,6 +23,9 @@ import { modelFacts } from "./facts.ts";
 import { type HubComparison, hubCollector } from "./hub-count.ts";
 import { type Layer, type LayerGroup, layerCollector } from "./layers.ts";
 import { sizeCollector } from "./measured-sizes.ts";
+import { type MemoryFigures, memoryFigures } from "./memory/figures.ts";
+import { type MemoryModel, memoryModel } from "./memory/model.ts";
+import { weightCollector } from "./memory/weights/inventory.ts";
 import { activeParameters, countExperts, type Experts } from "./moe.ts";
 import { type LayerPattern, layerPatterns } from "./patterns.ts";
 import { placer } from "./place.ts";
@@ -102,6 +105,8 @@ export interface Report {
   readonly components?: readonly ComponentCount[];
   readonly adapter?: Omit<AdapterFacts, "findings">;
   readonly quantization: QuantMix;
+  /** What it takes to run, with the settings that programs take unless told. Absent where nothing is run: a vocabulary, an adapter. */
+  readonly memory?: MemoryFigures;
   readonly findings: readonly Finding[];
   /** Reading stopped here; everything above was read before. */
   readonly error?: ReportError;
@@ -116,8 +121,20 @@ export interface AnalyseOptions {
   readonly rules?: readonly AuditRule[];
 }
 
-/** Everything that can be said of a checkpoint, in one walk over its tensors. */
+/** A report, and what memory plans for any context and machine are made from. */
+export interface Examined {
+  readonly report: Report;
+  /** null where nothing is run. */
+  readonly memory: MemoryModel | null;
+}
+
+/** Everything that can be said of a checkpoint. */
 export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): Report {
+  return examine(checkpoint, options).report;
+}
+
+/** Everything that can be said of a checkpoint, in one walk over its tensors. */
+export function examine(checkpoint: Checkpoint, options: AnalyseOptions = {}): Examined {
   const { target = checkpoint.label, values } = options;
   const facts = modelFacts(checkpoint);
   const packing = packingOf(checkpoint, values);
@@ -127,6 +144,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
   const hub = hubCollector(checkpoint);
   const components = componentCollector(checkpoint);
   const sizes = sizeCollector(facts.hiddenSize);
+  const weights = weightCollector();
   const expertLayers = new Set<string>();
   let expertsSeen = 0;
   const anatomy = countAnatomy(checkpoint, place, facts, (placed) => {
@@ -135,6 +153,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     hub.visit(placed);
     components.visit(placed);
     sizes.visit(placed);
+    weights.visit(placed);
     const { role, shape } = placed;
     if (role.bucket === "expert" && role.part.startsWith("routed") && role.layer !== undefined) {
       expertLayers.add(`${role.stack} ${role.layer}`);
@@ -186,7 +205,22 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     place,
   };
   const auditFindings = audit(subject, options.rules);
-  return {
+  const memory = memoryModel({
+    checkpoint,
+    facts,
+    model,
+    experts,
+    layers: layerList,
+    traits,
+    weights: weights.inventory({
+      tied: model.tiedEmbeddings ?? false,
+      expertsPerLayer: experts?.perLayer ?? null,
+      expertsUsed: experts?.usedPerToken ?? null,
+    }),
+    complete: !incomplete,
+    parameters: { total: anatomy.total, active },
+  });
+  const report: Report = {
     schemaVersion: SCHEMA_VERSION,
     source: {
       target,
@@ -233,6 +267,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     ...(componentRows.length > 0 && { components: componentRows }),
     ...("method" in adapter && { adapter }),
     quantization,
+    ...(memory && { memory: memoryFigures(memory) }),
     findings: [
       ...(error ? [findingOfError(error)] : []),
       ...checkpoint.findings,
@@ -242,6 +277,7 @@ export function analyse(checkpoint: Checkpoint, options: AnalyseOptions = {}): R
     ],
     ...(error && { error: reportError(error) }),
   };
+  return { report, memory };
 }
 
 export function reportError({ code, message, file, offset }: CheckpointError): ReportError {

@@ -34,6 +34,23 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, BYTE_UNITS, 3);
 }
 
+const MEMORY_UNITS = [" B", " KiB", " MiB", " GiB", " TiB", " PiB"] as const;
+
+/**
+ * 4831838208 -> "4.50 GiB": memory in powers of 1,024, as GPUs are sold (a "24 GB" card has 24 GiB) and as llama.cpp prints its buffers.
+ */
+export function formatMemory(bytes: number): string {
+  let unit = 0;
+  let rest = Math.abs(bytes);
+  // 1,023.95 would print as "1024.0": on to the next unit before rounding does it.
+  while (rest >= 1023.95 && unit < MEMORY_UNITS.length - 1) {
+    rest /= 1024;
+    unit++;
+  }
+  const decimals = unit === 0 ? 0 : rest < 9.995 ? 2 : rest < 999.95 ? 1 : 0;
+  return `${bytes < 0 ? "-" : ""}${rest.toFixed(decimals)}${MEMORY_UNITS[unit]}`;
+}
+
 /** 1720574976 -> "1,720,574,976". */
 export function formatExact(value: number): string {
   return grouped(value);

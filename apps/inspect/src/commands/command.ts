@@ -123,7 +123,7 @@ export async function runOn(
 }
 
 /** One line on stderr: the file, the problem, what to do; and the exit code that goes with it. */
-function complain(error: CheckpointError, { quiet }: { readonly quiet: boolean }): void {
+export function complain(error: CheckpointError, { quiet }: { readonly quiet: boolean }): void {
   const where = error.file && !error.message.includes(error.file) ? `${error.file}: ` : "";
   if (!quiet) process.stderr.write(`inspect: ${safe(where + error.message)}\n`);
   process.exitCode = exitCodeOf(error);

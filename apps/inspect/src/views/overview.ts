@@ -19,6 +19,7 @@ import type { Style } from "../terminal.ts";
 import { bars } from "./bars.ts";
 import { differInType, kindNames, shortRanges } from "./layer-rows.ts";
 import { adapterLines, componentLines, kindWords } from "./overview-kinds.ts";
+import { memoryLines } from "./overview-memory.ts";
 import { parameterRows } from "./overview-parameters.ts";
 import { bucketColor } from "./palette.ts";
 import { findingLines, heading, patternLines, title, typesByBytes } from "./parts.ts";
@@ -47,6 +48,7 @@ export function overview(report: Report, style: Style): string {
     bucketLines(report, style),
     layerLines(report, style),
     storageLines(report, style),
+    memoryLines(report, style),
     findingSection(report, style),
     hintLines(report, style),
   ];
@@ -319,8 +321,9 @@ const TERMS: Partial<Record<Report["model"]["kind"], string>> = {
   diffusion: "parameter",
 };
 
-function hintLines({ parameters, model, experts, quantization }: Report, style: Style): string[] {
-  const commands = parameters.stored === 0 ? "meta" : "layers, tensors, quant, meta";
+function hintLines({ parameters, model, experts, quantization, memory }: Report, style: Style): string[] {
+  const commands =
+    parameters.stored === 0 ? "meta" : memory ? "layers, tensors, quant, memory, meta" : "layers, tensors, quant, meta";
   const quantized = quantization.bitsPerWeight !== null && quantization.bitsPerWeight < 12;
   const term = TERMS[model.kind] ?? (experts ? "moe" : quantized ? "quantization" : "parameter");
   const more = style.width >= WIDE ? " (plain words); --json" : "";

@@ -32,7 +32,7 @@ export const LLAMA_CPP_WINDOWS: WindowTable = {
   rules: [
     { architectures: ["gemma2"], period: 2, window: 4096 },
     { architectures: ["gpt-oss"], period: 2 },
-    { architectures: ["cohere2", "olmo2", "afmoe"], period: 4 },
+    { architectures: ["cohere2", "olmo2", "afmoe", "mellum", "muse-glimmer"], period: 4 },
     { architectures: ["exaone4"], period: 4, window: 4096, layers: 64 },
     { architectures: ["exaone-moe"], period: 4, window: 128 },
     { architectures: ["llama4"], period: 4, window: 8192, forcedWindow: 8192, chunked: true },
@@ -42,7 +42,7 @@ export const LLAMA_CPP_WINDOWS: WindowTable = {
     { architectures: ["smallthinker"], period: 4, full: "first", forcedWindow: 4096 },
     { architectures: ["modern-bert"], period: 3, full: "first" },
     { architectures: ["cohere2moe", "laguna"], period: 4, full: "first" },
-    { architectures: ["lfm2", "lfm2moe"], period: 1 },
+    { architectures: ["lfm2"], period: 1 },
   ],
   unused: ["phi3", "llama", "qwen2"],
 };

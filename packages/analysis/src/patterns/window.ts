@@ -20,6 +20,32 @@ interface Windows {
   readonly source: string;
 }
 
+/** Which layers of a stack look back over a window, and how far. */
+export interface WindowedLayers {
+  /** Tokens; undefined where no number is stated. */
+  readonly window: number | undefined;
+  readonly isChunked: boolean;
+  readonly isWindowed: (layer: number) => boolean;
+  readonly source: string;
+}
+
+/**
+ * The windows of a model's main stack, or undefined where all of its layers see all of the text. `unknown`: a window is declared, and
+ * nothing says which layers use it.
+ */
+export function windowedLayers(stack: StackLayers): WindowedLayers | "unknown" | undefined {
+  const { facts } = stack;
+  const windows = statedWindows(facts) ?? tableWindows(stack);
+  if (windows) {
+    if (neverSlides(windows.window, facts)) return undefined;
+    const { window, isWindowed, source, phrase } = windows;
+    return { window, isWindowed, source, isChunked: phrase.includes("chunk") };
+  }
+  const { slidingWindow: window, architecture = "" } = facts;
+  if (!window || facts.layerTypes || neverSlides(window, facts)) return undefined;
+  return tableOf(stack).unused.includes(architecture) || ruleOf(stack)?.layers ? undefined : "unknown";
+}
+
 /** Words of layer_types that mean a window. */
 const WINDOWED = /slid|local|chunk/i;
 const CHUNKED = /chunk/i;

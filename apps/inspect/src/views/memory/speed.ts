@@ -1,0 +1,65 @@
+/** How fast it would be, and at what cost: estimates as ranges, with what they rest on. */
+import { formatBytes, formatExact, type Range } from "@checkpoint-inspect/analysis";
+
+import type { MemoryView } from "../../memory/room.ts";
+import type { Style } from "../../terminal.ts";
+import { heading } from "../parts.ts";
+import { type Row, rowLines } from "../rows.ts";
+import { safe, wrap } from "../text.ts";
+
+export function speedLines({ speed, answer }: MemoryView, style: Style): string[] {
+  if (!speed) return [];
+  const title = heading("How fast, as an estimate", style);
+  if ("missing" in speed) {
+    return [
+      title,
+      ...wrap(`unknown: needs ${safe(speed.missing)}`, style.width - 2).map((line) => style.color.dim(`  ${line}`)),
+    ];
+  }
+  const { empty, full, prefill, experts, cost, ram } = speed;
+  const { settings } = answer;
+  const rows: Row[] = [
+    [
+      "writing",
+      rate(empty.tokensPerSecond),
+      `with an empty cache: ${formatBytes(empty.bytesPerStep)} read for each step`,
+    ],
+    [
+      "",
+      rate(full.tokensPerSecond),
+      `behind ${formatExact(settings.context)} tokens: ${formatBytes(full.bytesPerStep)}`,
+    ],
+    ...(prefill ? [["reading", rate(prefill.tokensPerSecond), "the prompt, by arithmetic"] as const] : []),
+    ...(cost
+      ? [
+          ["cost", range(cost.output), "per million tokens written, in the currency of --price"] as const,
+          ...(cost.input ? [["", range(cost.input), "per million tokens of prompt"] as const] : []),
+        ]
+      : []),
+  ];
+  const notes = [
+    ...full.notes,
+    ...(experts ? [experts.words] : []),
+    ...(ram
+      ? [
+          `What lies in RAM is read at ${formatBytes(ram.bytesPerSecond)} a second (${ram.source}); --ram says otherwise.`,
+        ]
+      : []),
+  ];
+  return [
+    title,
+    ...rowLines(rows, style).map((line) => `  ${line}`),
+    ...notes.flatMap((note) => wrap(safe(note), style.width - 2).map((line) => style.color.dim(`  ${line}`))),
+  ];
+}
+
+function rate(speed: Range): string {
+  return `${range(speed)} tokens/s`;
+}
+
+/** 41.3 to 78.2, in three digits at most. */
+function range({ low, high }: Range): string {
+  const short = (value: number) =>
+    value >= 100 ? formatExact(Math.round(value)) : Number(value.toPrecision(2)).toString();
+  return `${short(low)}-${short(high)}`;
+}

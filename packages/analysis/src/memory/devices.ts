@@ -1,0 +1,172 @@
+/**
+ * What lies on which device, and whether it fits.
+ *
+ * On a GPU there is more than weights, cache and compute: the driver's own memory, copies that a kernel needs, and a part that is better
+ * left free. Each is a line of its own, with its source, so that nobody takes it for measured.
+ */
+import type { CacheSize } from "./cache/size.ts";
+import { CUDA_CONTEXT_BYTES, CUSHION_SHARE, quantizedKvCopyBytes } from "./compute/gpu-overhead.ts";
+import type { MemoryModel } from "./model.ts";
+import { type MemoryPlan, planMemory } from "./plan.ts";
+import type { MemorySettings } from "./settings.ts";
+import { placeWeights } from "./weights/placement.ts";
+
+export interface Gpu {
+  readonly name: string;
+  /** What a program can take of its memory. */
+  readonly bytes: number;
+  /** CUDA keeps a context of its own in the GPU's memory. */
+  readonly backend: "cuda" | "metal" | "other";
+}
+
+export interface RunOptions {
+  readonly gpus: readonly Gpu[];
+  /** `-ngl`; all layers unless told. llama.cpp alone. */
+  readonly gpuLayers?: number;
+  /** `--n-cpu-moe`: the first so many layers keep their routed experts on the host. llama.cpp alone. */
+  readonly cpuMoeLayers?: number;
+  /** The share of a GPU that vLLM takes (`--gpu-memory-utilization`). */
+  readonly utilization?: number;
+}
+
+/** vLLM's own default (vllm/config/cache.py, gpu_memory_utilization). */
+export const VLLM_UTILIZATION = 0.9;
+
+export interface DeviceNeed {
+  /** Undefined for the host. */
+  readonly gpu?: Gpu;
+  readonly name: string;
+  readonly weightBytes: number;
+  /** Of the weights, routed experts, and tables that only rows are looked up in. */
+  readonly routedBytes: number;
+  readonly lookupBytes: number;
+  readonly cacheBytes: number;
+  readonly computeBytes: number;
+  /** F16 copies of a quantized cache that CUDA kernels make. */
+  readonly copyBytes: number;
+  /** The driver's own. */
+  readonly contextBytes: number;
+  /** Left free: by advice on llama.cpp, by `--gpu-memory-utilization` on vLLM. */
+  readonly cushionBytes: number;
+  /** All of it, without the cushion. */
+  readonly needBytes: number;
+  /** Blocks that run here; of tensor parallel runs all of them. */
+  readonly blocks: readonly number[];
+  readonly verdict: Verdict;
+}
+
+/** `tight`: it fits, and less than the cushion is left. */
+export type Verdict = "fits" | "tight" | "no";
+
+export interface DevicePlan {
+  readonly plan: MemoryPlan;
+  readonly devices: readonly DeviceNeed[];
+  /** The worst of the GPUs. */
+  readonly verdict: Verdict;
+}
+
+/** Where everything lies and whether it fits; undefined where the model's needs aren't known. */
+export function planDevices(model: MemoryModel, settings: MemorySettings, options: RunOptions): DevicePlan | undefined {
+  const plan = planMemory(model, settings);
+  if (!plan.cacheSize || !plan.computeEstimate || options.gpus.length === 0) return undefined;
+  const devices =
+    model.engine === "llama.cpp"
+      ? llamaDevices(model, plan, plan.cacheSize, options)
+      : servingDevices(model, plan, options);
+  return { plan, devices, verdict: worst(devices.flatMap(({ gpu, verdict }) => (gpu ? [verdict] : []))) };
+}
+
+const ORDER: readonly Verdict[] = ["fits", "tight", "no"];
+
+function worst(verdicts: readonly Verdict[]): Verdict {
+  return ORDER[Math.max(0, ...verdicts.map((verdict) => ORDER.indexOf(verdict)))] ?? "fits";
+}
+
+function verdictOf(need: number, cushion: number, bytes: number): Verdict {
+  return need + cushion <= bytes ? "fits" : need <= bytes ? "tight" : "no";
+}
+
+function llamaDevices(model: MemoryModel, plan: MemoryPlan, size: CacheSize, options: RunOptions): DeviceNeed[] {
+  const { gpus, gpuLayers, cpuMoeLayers } = options;
+  const compute = plan.computeEstimate;
+  const places = placeWeights(model.weights, model.blocks, {
+    gpus: gpus.map(({ bytes }) => bytes),
+    ...(gpuLayers !== undefined && { gpuLayers }),
+    ...(cpuMoeLayers !== undefined && { cpuMoeLayers }),
+  });
+  const ofBlock = cacheByBlock(size);
+  const offloaded = places.slice(0, -1).some(({ blocks, hasHead }) => blocks.length > 0 || hasHead);
+  return places.map(({ weightBytes, routedBytes, lookupBytes, blocks, hasHead }, i) => {
+    const weights = { weightBytes, routedBytes, lookupBytes };
+    const gpu = gpus[i];
+    const works = blocks.length > 0 || hasHead;
+    const cacheBytes = blocks.reduce((sum, block) => sum + (ofBlock.get(block) ?? 0), 0);
+    if (!gpu) {
+      const computeBytes = (offloaded ? compute?.hostBytes : compute?.hostOnlyBytes) ?? 0;
+      const needBytes = weightBytes + cacheBytes + computeBytes;
+      return { name: "RAM", ...ZERO, ...weights, cacheBytes, computeBytes, needBytes, blocks };
+    }
+    const computeBytes = works ? (compute?.gpuBytes ?? 0) : 0;
+    const copyBytes = gpu.backend === "cuda" && works ? quantizedKvCopyBytes(size, plan.settings) : 0;
+    const contextBytes = gpu.backend === "cuda" ? CUDA_CONTEXT_BYTES.typical : 0;
+    const needBytes = weightBytes + cacheBytes + computeBytes + copyBytes + contextBytes;
+    const cushionBytes = Math.round(gpu.bytes * CUSHION_SHARE);
+    const verdict = verdictOf(needBytes, cushionBytes, gpu.bytes);
+    return {
+      gpu,
+      name: gpu.name,
+      ...weights,
+      cacheBytes,
+      computeBytes,
+      copyBytes,
+      contextBytes,
+      cushionBytes,
+      needBytes,
+      blocks,
+      verdict,
+    };
+  });
+}
+
+const ZERO = { copyBytes: 0, contextBytes: 0, cushionBytes: 0, verdict: "fits" } as const;
+
+/** Layers of a group keep the same, so each has its share. */
+function cacheByBlock(size: CacheSize): Map<number, number> {
+  const bytes = new Map<number, number>();
+  for (const { group, bytes: all } of size.groups) {
+    for (const layer of group.layers) bytes.set(layer, (bytes.get(layer) ?? 0) + all / group.layers.length);
+  }
+  return bytes;
+}
+
+/** Tensor parallel: each GPU holds its share of every matrix and of every layer's heads. */
+function servingDevices(
+  model: MemoryModel,
+  plan: MemoryPlan,
+  { gpus, utilization = VLLM_UTILIZATION }: RunOptions,
+): DeviceNeed[] {
+  const share = (bytes: number) => Math.ceil(bytes / gpus.length);
+  return gpus.map((gpu) => {
+    const weightBytes = share(plan.weights.bytes);
+    const cacheBytes = share(plan.cache?.bytes ?? 0);
+    const computeBytes = plan.computeEstimate?.gpuBytes ?? 0;
+    const contextBytes = gpu.backend === "metal" ? 0 : CUDA_CONTEXT_BYTES.typical;
+    const needBytes = weightBytes + cacheBytes + computeBytes + contextBytes;
+    const cushionBytes = Math.round(gpu.bytes * (1 - utilization));
+    return {
+      gpu,
+      name: gpu.name,
+      weightBytes,
+      routedBytes: share(model.weights.routedBytes),
+      lookupBytes: share(model.weights.inputBytes - model.weights.tiedBytes),
+      cacheBytes,
+      computeBytes,
+      copyBytes: 0,
+      contextBytes,
+      cushionBytes,
+      needBytes,
+      blocks: model.weights.blocks.map(({ index }) => index),
+      verdict: verdictOf(needBytes, cushionBytes, gpu.bytes),
+    };
+  });
+}
