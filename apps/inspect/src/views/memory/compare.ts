@@ -34,7 +34,7 @@ export function compareView(views: readonly MemoryView[], style: Style): string 
         : []),
     ],
     style,
-    { stretchMin: 16 },
+    { stretchMin: 24 },
   );
   const [first] = views;
   const contexts = [...new Set(views.map(({ answer }) => answer.settings.context))];

@@ -31,3 +31,8 @@ export function paintVerdict(text: string, verdict: Verdict | undefined, style: 
 
 /** What the marks mean, below a table. */
 export const MARK_WORDS = "! next to nothing is left   x does not fit";
+
+/** For lines that stand two columns in. */
+export function inner(style: Style): Style {
+  return { ...style, width: style.width - 2 };
+}

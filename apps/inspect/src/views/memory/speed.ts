@@ -6,6 +6,7 @@ import type { Style } from "../../terminal.ts";
 import { heading } from "../parts.ts";
 import { type Row, rowLines } from "../rows.ts";
 import { safe, wrap } from "../text.ts";
+import { inner } from "./marks.ts";
 
 export function speedLines({ speed, answer }: MemoryView, style: Style): string[] {
   if (!speed) return [];
@@ -48,7 +49,7 @@ export function speedLines({ speed, answer }: MemoryView, style: Style): string[
   ];
   return [
     title,
-    ...rowLines(rows, style).map((line) => `  ${line}`),
+    ...rowLines(rows, inner(style)).map((line) => `  ${line}`),
     ...notes.flatMap((note) => wrap(safe(note), style.width - 2).map((line) => style.color.dim(`  ${line}`))),
   ];
 }

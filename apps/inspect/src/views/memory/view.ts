@@ -19,7 +19,7 @@ import { heading, title } from "../parts.ts";
 import { type Row, rowLines } from "../rows.ts";
 import { safe, wrap } from "../text.ts";
 import { contextLines } from "./contexts.ts";
-import { paintVerdict, verdictWords } from "./marks.ts";
+import { inner, paintVerdict, verdictWords } from "./marks.ts";
 import { quantLines } from "./quants.ts";
 import { speedLines } from "./speed.ts";
 import { trainingLines } from "./training.ts";
@@ -75,7 +75,7 @@ function takesLines({ model, answer }: MemoryView, style: Style): string[] {
   const partly = model.complete ? [] : ["Parts of this checkpoint are missing: weights are those that are here."];
   return [
     heading(`What it takes to run with ${ENGINE_WORDS[model.engine]}${where}`, style),
-    ...rowLines(rows, style).map((line) => `  ${line}`),
+    ...rowLines(rows, inner(style)).map((line) => `  ${line}`),
     ...[...beyond, ...partly].flatMap((words) =>
       wrap(words, style.width - 2).map((line) => style.color.yellow(`  ${line}`)),
     ),
@@ -111,7 +111,7 @@ function cacheLines({ model, answer }: MemoryView, style: Style): string[] {
   const rows = cacheSize.groups.map(({ group, bytes }): Row => [group.kind, formatMemory(bytes), groupWords(group)]);
   return [
     heading("What is kept of a text", style),
-    ...rowLines(rows, style).map((line) => `  ${line}`),
+    ...rowLines(rows, inner(style)).map((line) => `  ${line}`),
     ...model.cache.notes.flatMap((note) =>
       wrap(safe(note), style.width - 2).map((line) => style.color.dim(`  ${line}`)),
     ),
@@ -142,20 +142,31 @@ function rangesOf(layers: readonly number[]): (readonly [number, number])[] {
 
 function machineLines({ answer, hardware, model }: MemoryView, style: Style): string[] {
   const { machine } = answer;
-  if (!machine) return [];
+  if (hardware.length === 0) return [];
+  const names = hardwareWords(hardware);
+  if (!machine) {
+    const unknown = `whether it fits isn't known: ${needs(answer.plan.missing)}`;
+    return [heading(`On ${names}`, style), ...wrap(unknown, style.width - 2).map((line) => `  ${line}`)];
+  }
   const { devices, gpus } = machine;
-  const names = hardware.map(({ name }) => safe(name)).join(" + ");
   const all = gpus.reduce((sum, { bytes }) => sum + bytes, 0);
   const verdict = paintVerdict(verdictWords(devices.verdict), devices.verdict, style);
   const free = freeBytes(devices.devices);
   const room = free >= 0 ? `${formatMemory(free)} to spare` : `${formatMemory(-free)} too much`;
   return [
-    `${heading(`On ${names || "this GPU"} (${formatMemory(all)})`, style)}  ${verdict}, ${room}`,
+    `${heading(`On ${names} (${formatMemory(all)})`, style)}  ${verdict}, ${room}`,
     ...sizeLines(hardware, style),
     ...devices.devices.flatMap((device) => deviceLines(device, devices.devices.length > 2, model.engine, style)),
     ...machine.offloads.flatMap((offload) => offloadLines(offload, model.blocks, style)),
     ...largestLines(machine, answer, style),
   ];
+}
+
+/** "2 x RTX 3090 + RTX 4090". */
+function hardwareWords(hardware: readonly Hardware[]): string {
+  const counts = new Map<string, number>();
+  for (const { name } of hardware) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].map(([name, count]) => (count > 1 ? `${count} x ${safe(name)}` : safe(name))).join(" + ");
 }
 
 /** What a reader should know of the memory that is counted with: other sizes that are sold, a part that isn't for the GPU. */

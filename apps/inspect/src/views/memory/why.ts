@@ -111,7 +111,7 @@ function lines({ title: name, why, words = [] }: Explained, style: Style): strin
                 title: "",
                 cell: ({ from }) => safe(from),
                 stretch: true,
-                cutAt: "middle",
+                fold: ({ from }, columns) => wrap(safe(from), columns),
                 paint: (text) => style.color.dim(text),
               },
             ],
