@@ -18,6 +18,7 @@ const RUNS = [
   ["tensors", fixture("llama-dense-mixed.gguf")],
   ["quant", fixture("llama-dense-mixed.gguf")],
   ["meta", fixture("llama-dense-mixed.gguf")],
+  ["memory", fixture("llama-moe-mixed.gguf"), "--gpu", "24GB"],
   ["check", fixture("llama-tiny-safetensors"), "--width", "100"],
   ["explain", "moe"],
 ];

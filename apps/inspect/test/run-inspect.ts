@@ -19,7 +19,7 @@ export const FIXTURE_TARGETS = [
 ].map((name) => FIXTURES + name);
 
 /** The commands that take a checkpoint and nothing else; "" is the overview. */
-export const COMMANDS = ["", "layers", "tensors", "quant", "meta"] as const;
+export const COMMANDS = ["", "layers", "tensors", "quant", "memory", "meta"] as const;
 export type Command = (typeof COMMANDS)[number];
 
 /** A guard, not a promise: a process that takes so long hangs. */

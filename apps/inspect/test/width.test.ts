@@ -1,12 +1,16 @@
 /** No line of any view is wider than what it was given: fixtures through the command, real files through its views. */
-import { analyse, modelFacts, placer } from "@checkpoint-inspect/analysis";
+import { examine, modelFacts, placer } from "@checkpoint-inspect/analysis";
 import { type MetadataElement, openCheckpoint } from "@checkpoint-inspect/parser";
 import stringWidth from "string-width";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { describeReal, expandHeads, hasRealData, realData } from "../../../test-support/real-data.ts";
+import { findHardware } from "../src/memory/gpus.ts";
+import { viewOf } from "../src/memory/look.ts";
 import { terminalStyle } from "../src/terminal.ts";
 import { layersView } from "../src/views/layers.ts";
+import { memoryView } from "../src/views/memory/view.ts";
+import { whyView } from "../src/views/memory/why.ts";
 import { metaView, PREVIEW_ELEMENTS } from "../src/views/meta.ts";
 import { overview } from "../src/views/overview.ts";
 import { quantView } from "../src/views/quant.ts";
@@ -58,10 +62,10 @@ describe.concurrent("the command", () => {
 /** What every command prints of a checkpoint, a function of the width. */
 async function viewsOf(
   target: string,
-): Promise<Record<Exclude<Command, ""> | "overview" | "layers --all", (columns: number) => string>> {
+): Promise<Record<Exclude<Command, ""> | "overview" | "layers --all" | "memory --why", (columns: number) => string>> {
   const checkpoint = await openCheckpoint(target);
   try {
-    const report = analyse(checkpoint, { target });
+    const { report, memory } = examine(checkpoint, { target });
     const placed = checkpoint.tensors.map(placer(checkpoint, modelFacts(checkpoint)));
     const rows = await Promise.all(
       checkpoint.metadata.map(async (entry) => {
@@ -71,6 +75,10 @@ async function viewsOf(
         return { entry, preview };
       }),
     );
+    const asked = { gpu: "2x RTX 3090", quants: "all", train: true, price: 1, optimizer: "adamw", rank: 16 } as const;
+    const found = findHardware(asked.gpu);
+    const hardware = "hardware" in found ? found.hardware.map((row) => row.hardware) : [];
+    const planned = memory && viewOf(checkpoint, report, memory, asked, hardware, undefined);
     const style = (columns: number) => terminalStyle({ width: columns, color: false });
     return {
       overview: (columns) => overview(report, style(columns)),
@@ -78,6 +86,8 @@ async function viewsOf(
       "layers --all": (columns) => layersView(report, style(columns), true),
       tensors: (columns) => tensorsView(placed, checkpoint.tensors.length, style(columns)),
       quant: (columns) => quantView(report, style(columns)),
+      memory: (columns) => (planned ? memoryView(planned, style(columns)) : ""),
+      "memory --why": (columns) => (planned ? whyView(planned, "", style(columns)) : ""),
       meta: (columns) => metaView(rows, style(columns)),
     };
   } finally {

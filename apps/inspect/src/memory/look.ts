@@ -19,6 +19,7 @@ import type { Checkpoint, CheckpointError } from "@checkpoint-inspect/parser";
 
 import { smallValues } from "../commands/command.ts";
 import { openTarget, type RemoteFlags } from "../open-target.ts";
+import { safe } from "../views/text.ts";
 import { type MemoryFlagTexts, readSettings } from "./read-flags.ts";
 import type { MemoryView } from "./room.ts";
 
@@ -50,8 +51,10 @@ export async function look(
   hardware: readonly Hardware[],
   ram: RamRow | undefined,
 ): Promise<Looked> {
-  const { checkpoint, error } = await openTarget(target, flags);
+  const { checkpoint, error, place } = await openTarget(target, flags);
   if (!checkpoint) return { target, ...(error && { error }) };
+  // Which of a repo's files was taken, where nobody said.
+  if (place?.why !== undefined && !flags.quiet) process.stderr.write(`inspect: ${safe(place.why)}\n`);
   try {
     const values = await smallValues(checkpoint);
     const { report, memory } = examine(checkpoint, { target, values });
@@ -67,7 +70,8 @@ function gpuOf({ name, backend, memoryBytes, usableBytes }: Hardware): Gpu {
   return { name, backend, bytes: usableBytes ?? memoryBytes };
 }
 
-function viewOf(
+/** What is shown of a checkpoint that is open. */
+export function viewOf(
   checkpoint: Checkpoint,
   report: Examined["report"],
   model: MemoryModel,

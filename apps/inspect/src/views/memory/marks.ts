@@ -30,7 +30,7 @@ export function paintVerdict(text: string, verdict: Verdict | undefined, style: 
 }
 
 /** What the marks mean, below a table. */
-export const MARK_WORDS = "! next to nothing is left   x does not fit";
+export const MARK_WORDS = "! nearly full   x does not fit";
 
 /** For lines that stand two columns in. */
 export function inner(style: Style): Style {

@@ -1,5 +1,5 @@
 /** How fast it would be, and at what cost: estimates as ranges, with what they rest on. */
-import { formatBytes, formatExact, type Range } from "@checkpoint-inspect/analysis";
+import { formatBytes, formatCount, formatExact, type Range } from "@checkpoint-inspect/analysis";
 
 import type { MemoryView } from "../../memory/room.ts";
 import type { Style } from "../../terminal.ts";
@@ -58,9 +58,13 @@ function rate(speed: Range): string {
   return `${range(speed)} tokens/s`;
 }
 
-/** 41.3 to 78.2, in three digits at most. */
+/** 41-78, 12.4 K-24.8 K, 2.8e-6-5.7e-6: two or three digits say all that an estimate knows. */
 function range({ low, high }: Range): string {
-  const short = (value: number) =>
-    value >= 100 ? formatExact(Math.round(value)) : Number(value.toPrecision(2)).toString();
   return `${short(low)}-${short(high)}`;
+}
+
+function short(value: number): string {
+  if (value >= 10_000) return formatCount(value);
+  if (value >= 100) return formatExact(Math.round(value));
+  return value > 0 && value < 0.001 ? value.toExponential(1) : Number(value.toPrecision(2)).toString();
 }

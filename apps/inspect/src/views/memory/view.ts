@@ -17,7 +17,7 @@ import type { MemoryView } from "../../memory/room.ts";
 import type { Style } from "../../terminal.ts";
 import { heading, title } from "../parts.ts";
 import { type Row, rowLines } from "../rows.ts";
-import { safe, wrap } from "../text.ts";
+import { safe, width, wrap } from "../text.ts";
 import { contextLines } from "./contexts.ts";
 import { inner, paintVerdict, verdictWords } from "./marks.ts";
 import { quantLines } from "./quants.ts";
@@ -153,8 +153,12 @@ function machineLines({ answer, hardware, model }: MemoryView, style: Style): st
   const verdict = paintVerdict(verdictWords(devices.verdict), devices.verdict, style);
   const free = freeBytes(devices.devices);
   const room = free >= 0 ? `${formatMemory(free)} to spare` : `${formatMemory(-free)} too much`;
+  const on = `On ${names} (${formatMemory(all)})`;
+  const fitsBeside = width(on) + 2 + width(verdictWords(devices.verdict)) + 2 + width(room) <= style.width;
   return [
-    `${heading(`On ${names} (${formatMemory(all)})`, style)}  ${verdict}, ${room}`,
+    ...(fitsBeside
+      ? [`${heading(on, style)}  ${verdict}, ${room}`]
+      : [heading(on, style), `  ${verdict},`, `  ${room}`]),
     ...sizeLines(hardware, style),
     ...devices.devices.flatMap((device) => deviceLines(device, devices.devices.length > 2, model.engine, style)),
     ...machine.offloads.flatMap((offload) => offloadLines(offload, model.blocks, style)),

@@ -86,7 +86,7 @@ function lines({ title: name, why, words = [] }: Explained, style: Style): strin
   const room = style.width - 4;
   const step = (text: string) => {
     const indent = /^ */.exec(text)?.[0] ?? "";
-    return wrap(safe(text.trimStart()), room - indent.length).map(
+    return wrap(safe(text.trimStart()), room - indent.length - 2).map(
       (line, i) => `    ${indent}${i === 0 ? "" : "  "}${line}`,
     );
   };
