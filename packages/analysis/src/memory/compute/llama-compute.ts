@@ -77,6 +77,8 @@ interface Step {
   readonly width: number;
   readonly inner: number;
   readonly attention: number;
+  /** Of it, the step's own keys and values beside the scores, which only the CPU's graph holds. */
+  readonly ownKeys: number;
   readonly sparse: number;
 }
 
@@ -93,7 +95,7 @@ export function llamaCompute(hparams: GgufHparams, settings: MemorySettings): Co
   const hostOnlyBytes = Math.max(atLogits, inLayer);
   // The embedded tokens of the step and the masks are made on the host; a GPU has the masks as well.
   const hostBytes = width + masks;
-  const gpuLayer = inLayer - width;
+  const gpuLayer = inLayer - width - step.ownKeys;
   const onGpu = (logitBytes: number) => Math.max(logitBytes + (held - 1) * width, gpuLayer);
   const answered = 4 * vocabulary * Math.min(settings.sequences, tokens);
   const row = SPARSE[architecture];
@@ -159,9 +161,10 @@ function stepOf(hparams: GgufHparams, settings: MemorySettings): Step {
   const kvHead = Math.max(0, ...kvHeads);
   const most = Math.max(0, ...heads);
   const seen = hasFull ? cells : hasWindow ? windowCells : 0;
-  let attention = 0;
+  let [attention, ownKeys] = [0, 0];
   if (seen > 0 && !flashAttention) {
-    attention = 4 * tokens * (seen * most + 5 * embedding + 2 * kvHead * keyLength);
+    ownKeys = 4 * tokens * 2 * kvHead * keyLength;
+    attention = 4 * tokens * (seen * most + 5 * embedding) + ownKeys;
     // The latent is turned round for the second product.
     if (hparams.isMla) attention += 2 * seen * streams * valueLength;
   } else if (seen > 0 && keyType === "F32") {
@@ -176,6 +179,7 @@ function stepOf(hparams: GgufHparams, settings: MemorySettings): Step {
     width,
     inner: 4 * tokens * innerWidths(hparams),
     attention,
+    ownKeys,
     sparse: sparseBytes(hparams, tokens, cells),
   };
 }
