@@ -42,7 +42,7 @@ export interface DeviceNeed {
   readonly lookupBytes: number;
   readonly cacheBytes: number;
   readonly computeBytes: number;
-  /** F16 copies of a quantized cache that CUDA kernels make. */
+  /** Copies that a step makes: a layer's quantized cache in F16 (CUDA), a tensor of experts that lie in RAM. */
   readonly copyBytes: number;
   /** The driver's own. */
   readonly contextBytes: number;
@@ -95,19 +95,25 @@ function llamaDevices(model: MemoryModel, plan: MemoryPlan, size: CacheSize, opt
     ...(cpuMoeLayers !== undefined && { cpuMoeLayers }),
   });
   const ofBlock = cacheByBlock(size);
-  const offloaded = places.slice(0, -1).some(({ blocks, hasHead }) => blocks.length > 0 || hasHead);
+  const onGpus = places.slice(0, -1);
+  const offloaded = onGpus.some(({ blocks, hasHead }) => blocks.length > 0 || hasHead);
+  const onHost = places.at(-1);
+  // A prompt's experts are worked on by the GPU also where they lie in RAM: one of their tensors at a time is copied there.
+  const expertCopy = offloaded && (onHost?.routedBytes ?? 0) > 0 ? widestExperts(model) : 0;
   return places.map(({ weightBytes, routedBytes, lookupBytes, blocks, hasHead }, i) => {
     const weights = { weightBytes, routedBytes, lookupBytes };
     const gpu = gpus[i];
     const works = blocks.length > 0 || hasHead;
     const cacheBytes = blocks.reduce((sum, block) => sum + (ofBlock.get(block) ?? 0), 0);
     if (!gpu) {
-      const computeBytes = (offloaded ? compute?.hostBytes : compute?.hostOnlyBytes) ?? 0;
+      // Layers that run here need their own room; else the tokens and masks of a step are all that is made here.
+      const computeBytes = (offloaded && !works ? compute?.hostBytes : compute?.hostOnlyBytes) ?? 0;
       const needBytes = weightBytes + cacheBytes + computeBytes;
       return { name: "RAM", ...ZERO, ...weights, cacheBytes, computeBytes, needBytes, blocks };
     }
-    const computeBytes = works ? (compute?.gpuBytes ?? 0) : 0;
-    const copyBytes = gpu.backend === "cuda" && works ? quantizedKvCopyBytes(size, plan.settings) : 0;
+    const computeBytes = works ? ((hasHead ? compute?.gpuBytes : compute?.gpuLayersBytes) ?? 0) : 0;
+    const quantizedCopy = gpu.backend === "cuda" ? quantizedKvCopyBytes(size, plan.settings) : 0;
+    const copyBytes = works ? quantizedCopy + expertCopy : 0;
     const contextBytes = gpu.backend === "cuda" ? CUDA_CONTEXT_BYTES.typical : 0;
     const needBytes = weightBytes + cacheBytes + computeBytes + copyBytes + contextBytes;
     const cushionBytes = Math.round(gpu.bytes * CUSHION_SHARE);
@@ -129,6 +135,13 @@ function llamaDevices(model: MemoryModel, plan: MemoryPlan, size: CacheSize, opt
 }
 
 const ZERO = { copyBytes: 0, contextBytes: 0, cushionBytes: 0, verdict: "fits" } as const;
+
+/** One of the three tensors (gate, up, down) that hold a block's routed experts. */
+function widestExperts({ weights }: MemoryModel): number {
+  return Math.ceil(Math.max(0, ...weights.blocks.map(({ routedBytes }) => routedBytes)) / EXPERT_TENSORS);
+}
+
+const EXPERT_TENSORS = 3;
 
 /** Layers of a group keep the same, so each has its share. */
 function cacheByBlock(size: CacheSize): Map<number, number> {

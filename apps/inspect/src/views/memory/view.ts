@@ -206,7 +206,7 @@ function deviceLines(
     [weightBytes, "weights"],
     [cacheBytes, "KV cache"],
     [computeBytes, "compute"],
-    [copyBytes, "F16 copy of a layer's cache"],
+    [copyBytes, "copies of a step"],
     [contextBytes, "driver"],
   ];
   const words = parts.flatMap(([bytes, name]) => (bytes > 0 ? [`${name} ${formatMemory(bytes)}`] : []));

@@ -74,11 +74,13 @@ function collect(
     format,
     incomplete: false,
   });
-  if (windows === "unknown") missing.push("which layers use the sliding window (config.json layer_types)");
+  const compressRatios = fields.counts("compress_ratios");
+  // Where keys are compressed beyond it, the window is on every layer.
+  if (windows === "unknown" && !compressRatios)
+    missing.push("which layers use the sliding window (config.json layer_types)");
   const known = windows === "unknown" ? undefined : windows;
   const dtype = DTYPES[fields.text("torch_dtype", "dtype") ?? ""] ?? "BF16";
   const own = mixers.length - Math.min(mixers.length, facts.kvSharedLayers ?? 0);
-  const compressRatios = fields.counts("compress_ratios");
   for (const [layer, kinds] of mixers.entries()) {
     for (const mixer of kinds) {
       if (mixer === "attention" || mixer === "mla") {

@@ -14,8 +14,9 @@ import type { Sourced, Why } from "../sourced.ts";
 export interface ComputeEstimate {
   /** All of it where everything runs on the CPU: what `llama-fit-params --fit-print` calls compute. */
   readonly hostOnlyBytes: number;
-  /** On a GPU that runs the layers and the head, and what is left on the host then. */
+  /** On a GPU that runs layers and the head, on one that runs layers alone, and what is left on the host then. */
   readonly gpuBytes: number;
+  readonly gpuLayersBytes: number;
   readonly hostBytes: number;
   /** The same on a GPU where only the tokens that are answered have logits: llama-server since June 2026 (llama.cpp#23861). */
   readonly gpuServerBytes: number;
@@ -99,10 +100,12 @@ export function llamaCompute(hparams: GgufHparams, settings: MemorySettings): Co
   const onGpu = (logitBytes: number) => Math.max(logitBytes + (held - 1) * width, gpuLayer);
   const answered = 4 * vocabulary * Math.min(settings.sequences, tokens);
   const row = SPARSE[architecture];
-  const band = row ? (row.measured ? SPARSE_BAND : UNMEASURED_BAND) : USUAL_BAND;
+  const measured = row ? row.measured : !hparams.traits.compressed;
+  const band = !measured ? UNMEASURED_BAND : row ? SPARSE_BAND : USUAL_BAND;
   return {
     hostOnlyBytes,
     gpuBytes: onGpu(logits),
+    gpuLayersBytes: gpuLayer,
     hostBytes,
     gpuServerBytes: onGpu(answered),
     band,
@@ -118,7 +121,7 @@ export function llamaCompute(hparams: GgufHparams, settings: MemorySettings): Co
       steps: [
         `at the logits: 4 x ${formatExact(tokens)} x (${formatExact(vocabulary)} + ${held} x ${formatExact(embedding)}) = ${formatExact(atLogits)} bytes`,
         `in a layer: ${formatExact(inLayer - masks - sparse)} + masks of ${formatExact(masks)}${sparse > 0 ? ` + scores of sparse attention ${formatExact(sparse)}` : ""} = ${formatExact(inLayer)} bytes`,
-        `the wider: ${formatExact(hostOnlyBytes)} bytes, off by at most ${Math.round(band * 100)}% as far as measured${row && !row.measured ? " on its like; this architecture itself wasn't" : ""}`,
+        `the wider: ${formatExact(hostOnlyBytes)} bytes, off by at most ${Math.round(band * 100)}% as far as measured${measured ? "" : " on its like; this architecture itself was measured at few settings, or not at all"}`,
         `on a GPU with all layers: ${formatExact(onGpu(logits))} bytes there and ${formatExact(hostBytes)} on the host`,
         `llama-server since June 2026 keeps logits of the answered tokens alone: ${formatExact(onGpu(answered))} bytes on the GPU`,
       ],

@@ -65,6 +65,7 @@ export function servingCompute(input: ServingInput, settings: MemorySettings): C
   return {
     hostOnlyBytes: bytes,
     gpuBytes: bytes,
+    gpuLayersBytes: bytes,
     hostBytes: 0,
     gpuServerBytes: bytes,
     band: BAND,

@@ -57,6 +57,11 @@ const MAIN: readonly Stack[] = ["text", "decoder", "encoder"];
 /** Models have below 200 layers; what is left of a hostile file's counts as lying elsewhere. */
 const MAX_BLOCKS = 20_000;
 
+/** Tables whose rows are looked up; a projection of the embeddings (Gemma 3n) is multiplied with, as any matrix is. */
+function isLookedUp({ bucket, part }: PlacedTensor["role"]): boolean {
+  return bucket === "embedding" && !/proj/.test(part);
+}
+
 /** Collects tensors one by one; `inventory` closes the account. */
 export function weightCollector(): {
   visit(placed: PlacedTensor): void;
@@ -82,7 +87,7 @@ export function weightCollector(): {
     const stack = isAside ?? role.stack;
     if (role.layer !== undefined && addToBlock(stack, role.layer, sizeBytes, isRouted)) return;
     if (isAside) return;
-    if (role.bucket === "embedding" || (role.bucket === "position" && tensor.shape.length > 1)) {
+    if (isLookedUp(role) || (role.bucket === "position" && tensor.shape.length > 1)) {
       input += sizeBytes;
       if (role.part === "token") tokens += sizeBytes;
     } else if (role.bucket === "head" || role.bucket === "norm") head += sizeBytes;
