@@ -1,12 +1,9 @@
 /** A checkpoint's own numbers for the entries of terms-running.ts. */
+import type { MemoryFigures } from "../memory/figures.ts";
 import type { Report } from "../report.ts";
 import { ASIDE, type Bucket } from "../roles/role.ts";
 import { formatBytes, formatCount, formatExact } from "../units.ts";
-import { BYTES_PER_VALUE, type PlainKvCache, plainKvCache } from "./kv-cache.ts";
-import { bucketOf, restLines, weightBytes, weightLines, weightWords, windowLines } from "./report-numbers.ts";
-
-/** A text of middling length, for examples. */
-const EXAMPLE_TOKENS = 8192;
+import { bucketOf, one, restLines, weightBytes, weightLines, weightWords, windowLines } from "./report-numbers.ts";
 
 /** Reads of an ordinary desktop's memory and of a fast graphics card, in bytes per second, rounded. */
 const BANDWIDTHS = [
@@ -30,42 +27,76 @@ export function ownContext(report: Report): readonly string[] {
     lines.push(
       `It also states a sliding window of ${formatExact(slidingWindow)} tokens, but nothing that says which layers use it.`,
     );
-  const cache = plainKvCache(report);
-  if (typeof cache !== "string" && !cache.windowed)
+  const { memory } = report;
+  if (memory?.kvBytesPerToken && isEven(memory))
     lines.push(
-      `Filled to the end, the KV cache takes ${formatBytes(cache.bytesPerToken * contextLength)} at FP16: see 'kv cache'.`,
+      `Filled to the end, the KV cache takes ${formatBytes(memory.kvBytesPerToken * contextLength)} at FP16: see 'kv cache'.`,
     );
   return lines;
 }
 
 export function ownKvCache(report: Report): readonly string[] {
-  const cache = plainKvCache(report);
-  if (typeof cache === "string") return [cache];
-  const { bytesPerToken, layers, kvHeads, headDim, windowed, checked } = cache;
-  const sum = `2 x ${formatExact(layers)} layers x ${formatExact(kvHeads)} KV heads x ${formatExact(headDim)} numbers x ${BYTES_PER_VALUE} bytes (FP16) = ${formatExact(bytesPerToken)} bytes per token`;
-  const { contextLength } = report.model;
-  const lengths = [EXAMPLE_TOKENS, ...(contextLength && contextLength > EXAMPLE_TOKENS ? [contextLength] : [])].filter(
-    (tokens) => !contextLength || tokens <= contextLength,
-  );
-  if (lengths.length === 0 && contextLength) lengths.push(contextLength);
-  const windows = windowLines(report);
-  const lines = windowed
-    ? [
-        `If every layer kept every token: ${sum}.`,
-        ...(windows.length > 0 ? windows : ["Layers of this architecture look back over a window only."]),
-        "Layers with a window keep no more than it holds. So the number above is the most that it can take, and a long text takes less; this version doesn't work out how much.",
-      ]
-    : [
-        `${sum}.`,
-        ...lengths.map(
-          (tokens) =>
-            `With ${formatExact(tokens)} tokens of text${tokens === contextLength ? ", the most it was made for" : ""}: ${formatBytes(bytesPerToken * tokens)}.`,
-        ),
-        `For comparison, ${weightWords(report).toLowerCase()} take ${formatBytes(weightBytes(report))}.`,
-      ];
-  return checked
-    ? lines
-    : [...lines, "This follows from what the file states; its tensors couldn't be compared with it."];
+  const { memory, model } = report;
+  if (!memory) return ["Nothing here is run by itself, so nothing of a text is kept."];
+  const { kvBytesPerToken: perToken, stateBytes, kvCacheBytes, context } = memory;
+  if (perToken === null || stateBytes === null || kvCacheBytes === null)
+    return [`How much it keeps isn't known: that needs ${memory.missing.join(", ")}.`];
+  if (kvCacheBytes === 0) return ["There is no KV cache here: the model reads a text as a whole and writes none."];
+  const state = `a state of ${formatBytes(stateBytes)} that stays the same size, however long the text`;
+  if (perToken === 0) return [`There is no KV cache here: the model has no attention. It keeps ${state}.`];
+  const { contextLength } = model;
+  const longer = contextLength !== null && contextLength > context ? [contextLength] : [];
+  // Where every token costs the same, any length follows; else `inspect memory` has it.
+  const lengths = isEven(memory) ? [context, ...longer] : [context];
+  const shown = [...kindLines(memory), ...windowLines(report)];
+  return [
+    `${perTokenWords(report, perToken)}.`,
+    ...shown,
+    ...beyondLines(memory),
+    ...(stateBytes > 0 ? [`Beside that it keeps ${state}.`] : []),
+    ...lengths.map((tokens) => {
+      const bytes = tokens === context ? kvCacheBytes : perToken * tokens;
+      return `With ${formatExact(tokens)} tokens of text${tokens === contextLength ? ", the most it was made for" : ""}: ${formatBytes(bytes)}.`;
+    }),
+    `For comparison, ${weightWords(report).toLowerCase()} take ${formatBytes(weightBytes(report))}.`,
+    "inspect memory FILE has it for any context and type of the cache, layer by layer.",
+  ];
+}
+
+/** Every token costs the same, and nothing else is kept. */
+function isEven({ kvBytesPerToken, kvBytesPerTokenBeyondWindow, stateBytes }: MemoryFigures): boolean {
+  return kvBytesPerToken === kvBytesPerTokenBeyondWindow && stateBytes === 0;
+}
+
+/** The product, where the file's heads and layers are all alike and make up the figure; else the figure alone. */
+function perTokenWords({ model }: Report, perToken: number): string {
+  const { layers, attentionHeads, hiddenSize } = model;
+  const heads = one(attentionHeads);
+  // Without a number of their own, there are as many KV heads as heads (GGUF specification; transformers).
+  const kvHeads = one(model.kvHeads) ?? heads;
+  const headDim = model.headDim ?? (heads && hiddenSize ? hiddenSize / heads : undefined);
+  if (layers && kvHeads && headDim && 2 * layers * kvHeads * headDim * BYTES_PER_VALUE === perToken) {
+    return `2 x ${formatExact(layers)} layers x ${formatExact(kvHeads)} KV heads x ${formatExact(headDim)} numbers x ${BYTES_PER_VALUE} bytes (FP16) = ${formatExact(perToken)} bytes per token`;
+  }
+  return `Each token takes ${formatExact(perToken)} bytes at FP16`;
+}
+
+/** FP16, what programs keep the cache in unless told. */
+const BYTES_PER_VALUE = 2;
+
+/** Which layers keep what, where they differ. */
+function kindLines({ cache }: MemoryFigures): readonly string[] {
+  if (cache.length < 2 && cache.every(({ rule }) => rule === "kv")) return [];
+  return [`What its layers keep: ${cache.map(({ kind, layers }) => `${kind} in ${formatExact(layers)}`).join("; ")}.`];
+}
+
+function beyondLines({ kvBytesPerToken, kvBytesPerTokenBeyondWindow: beyond }: MemoryFigures): readonly string[] {
+  if (beyond === null || beyond === kvBytesPerToken) return [];
+  return [
+    beyond === 0
+      ? "Once the windows are full it grows no more."
+      : `Once the windows are full, each further token takes ${formatExact(beyond)} bytes.`,
+  ];
 }
 
 /** Files that are of use only beside another model. */
@@ -75,18 +106,21 @@ export function ownVram(report: Report): readonly string[] {
   const lines = [...weightLines(report)];
   if (report.experts) lines.push("All experts are in it: they need the memory, used or not.");
   if (BESIDE_A_MODEL.has(report.model.kind)) return [...lines, "That comes on top of the model that it belongs to."];
-  const cache = plainKvCache(report);
-  if (typeof cache === "string") return [...lines, cache];
-  return [...lines, ...cacheLines(report, cache, weightBytes(report))];
-}
-
-function cacheLines({ model }: Report, { bytesPerToken, windowed }: PlainKvCache, weights: number): readonly string[] {
-  const tokens = Math.min(EXAMPLE_TOKENS, model.contextLength ?? EXAMPLE_TOKENS);
-  const kv = bytesPerToken * tokens;
-  const most = windowed ? "at most " : "";
+  const { memory } = report;
+  if (!memory || memory.kvCacheBytes === null) return [...lines, ...ownKvCache(report)];
+  const { context, kvCacheBytes, kvBytesPerToken, computeBytes, computeBand } = memory;
+  const perToken = kvBytesPerToken ? ` (${formatExact(kvBytesPerToken)} bytes per token)` : "";
+  const working =
+    computeBytes === null || computeBand === null
+      ? ""
+      : `, about ${formatBytes(computeBytes)} (give or take ${Math.round(computeBand * 100)}%)`;
   return [
-    `KV cache for ${formatExact(tokens)} tokens at FP16: ${most}${formatBytes(kv)} (${formatExact(bytesPerToken)} bytes per token).`,
-    `Estimate: weights and cache together ${most}${formatBytes(weights + kv)}, and working memory on top.`,
+    ...lines,
+    kvCacheBytes === 0
+      ? "It keeps nothing of a text between tokens."
+      : `KV cache for ${formatExact(context)} tokens at FP16: ${formatBytes(kvCacheBytes)}${perToken}.`,
+    `Estimate: weights and cache together ${formatBytes(weightBytes(report) + kvCacheBytes)}, and working memory on top${working}.`,
+    'inspect memory FILE --gpu "RTX 4090" says whether it fits.',
   ];
 }
 

@@ -25,7 +25,7 @@ export const RUNNING_TERMS: readonly Term[] = [
     paragraphs: [
       "A token is a word or a piece of one. Attention, the part of a model that looks back at earlier tokens, makes two lists of numbers from each of them: a key to find it by and a value to take from it. These don't change any more, so they are computed once and kept. That store is the KV cache. It is no part of the file: it fills up in memory while the model reads and writes.",
       "It grows by the same amount with every token, in every layer. For long texts it can become larger than the weights. That is why many models share keys and values between heads (GQA), and why some programs store the cache in fewer bits.",
-      "Sliding windows, MLA and recurrent mixers make it smaller still, each in its own way. For such models the formula below gives too much.",
+      "Sliding windows, MLA and recurrent mixers make it smaller still, each in its own way. For such models the formula below gives too much; the numbers of a file of yours are counted layer by layer.",
     ],
     picture:
       "Minutes of a meeting. Nobody has to repeat what was said, but the minutes grow with every sentence, and all of them have to be looked through each time.",
@@ -70,7 +70,7 @@ export const RUNNING_TERMS: readonly Term[] = [
       "Leafing through a whole book for every word that you write. A thinner book, or knowing which chapters to open, makes you faster; thinking faster doesn't.",
     formula: {
       lines: ["tokens per second < memory bandwidth / bytes read per token"],
-      note: "an upper bound for one user, one token at a time; programs usually reach 55-75% of it, and less with a long text in the cache",
+      note: "an upper bound for one user, one token at a time; programs usually reach 45-85% of it, and less with a long text in the cache",
     },
     seeAlso: ["vram", "active parameters", "quantization", "kv cache"],
     own: ownSpeed,
