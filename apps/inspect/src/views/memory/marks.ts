@@ -2,6 +2,7 @@
 import type { Verdict } from "@checkpoint-inspect/analysis";
 
 import type { Style } from "../../terminal.ts";
+import { safe } from "../text.ts";
 
 interface Mark {
   /** Behind a figure in a table. */
@@ -35,4 +36,9 @@ export const MARK_WORDS = "! nearly full   x does not fit";
 /** For lines that stand two columns in. */
 export function inner(style: Style): Style {
   return { ...style, width: style.width - 2 };
+}
+
+/** What has to be known for a figure. */
+export function needs(missing: readonly string[]): string {
+  return `needs ${missing.map(safe).join(", ")}`;
 }

@@ -2,14 +2,10 @@
 import {
   type CacheGroup,
   cacheRuleWords,
-  type DeviceNeed,
   formatExact,
   formatMemory,
   formatRanges,
-  type Hardware,
-  type MachineAnswer,
   type MemoryAnswer,
-  type Offload,
   plural,
 } from "@checkpoint-inspect/analysis";
 
@@ -17,9 +13,10 @@ import type { MemoryView } from "../../memory/room.ts";
 import type { Style } from "../../terminal.ts";
 import { heading, title } from "../parts.ts";
 import { type Row, rowLines } from "../rows.ts";
-import { safe, width, wrap } from "../text.ts";
+import { safe, wrap } from "../text.ts";
 import { contextLines } from "./contexts.ts";
-import { inner, paintVerdict, verdictWords } from "./marks.ts";
+import { machineLines } from "./machine.ts";
+import { inner, needs } from "./marks.ts";
 import { quantLines } from "./quants.ts";
 import { speedLines } from "./speed.ts";
 import { trainingLines } from "./training.ts";
@@ -82,10 +79,6 @@ function takesLines({ model, answer }: MemoryView, style: Style): string[] {
   ];
 }
 
-function needs(missing: readonly string[]): string {
-  return `needs ${missing.map(safe).join(", ")}`;
-}
-
 function cacheWords(none: string | undefined, { settings, plan }: MemoryAnswer): string {
   if (none) return `none: ${safe(none)}`;
   const { keyType, valueType } = settings;
@@ -138,131 +131,6 @@ function rangesOf(layers: readonly number[]): (readonly [number, number])[] {
     else ranges.push([layer, layer]);
   }
   return ranges;
-}
-
-function machineLines({ answer, hardware, model }: MemoryView, style: Style): string[] {
-  const { machine } = answer;
-  if (hardware.length === 0) return [];
-  const names = hardwareWords(hardware);
-  if (!machine) {
-    const unknown = `whether it fits isn't known: ${needs(answer.plan.missing)}`;
-    return [heading(`On ${names}`, style), ...wrap(unknown, style.width - 2).map((line) => `  ${line}`)];
-  }
-  const { devices, gpus } = machine;
-  const all = gpus.reduce((sum, { bytes }) => sum + bytes, 0);
-  const verdict = paintVerdict(verdictWords(devices.verdict), devices.verdict, style);
-  const free = freeBytes(devices.devices);
-  const room = free >= 0 ? `${formatMemory(free)} to spare` : `${formatMemory(-free)} too much`;
-  const on = `On ${names} (${formatMemory(all)})`;
-  const fitsBeside = width(on) + 2 + width(verdictWords(devices.verdict)) + 2 + width(room) <= style.width;
-  return [
-    ...(fitsBeside
-      ? [`${heading(on, style)}  ${verdict}, ${room}`]
-      : [heading(on, style), `  ${verdict},`, `  ${room}`]),
-    ...sizeLines(hardware, style),
-    ...devices.devices.flatMap((device) => deviceLines(device, devices.devices.length > 2, model.engine, style)),
-    ...machine.offloads.flatMap((offload) => offloadLines(offload, model.blocks, style)),
-    ...largestLines(machine, answer, style),
-  ];
-}
-
-/** "2 x RTX 3090 + RTX 4090". */
-function hardwareWords(hardware: readonly Hardware[]): string {
-  const counts = new Map<string, number>();
-  for (const { name } of hardware) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return [...counts].map(([name, count]) => (count > 1 ? `${count} x ${safe(name)}` : safe(name))).join(" + ");
-}
-
-/** What a reader should know of the memory that is counted with: other sizes that are sold, a part that isn't for the GPU. */
-function sizeLines(hardware: readonly Hardware[], style: Style): string[] {
-  const words = new Set(
-    hardware.flatMap(({ name, sizes = [], memoryBytes, usableReason }) => {
-      const others = sizes
-        .filter((size) => size !== memoryBytes)
-        .map((size) => `"${name} ${Math.round(size / 2 ** 30)}GB"`);
-      return [
-        ...(others.length > 0 ? [`Also sold as ${others.join(", ")}.`] : []),
-        ...(usableReason ? [`${usableReason}.`] : []),
-      ];
-    }),
-  );
-  return [...words].flatMap((text) => wrap(safe(text), style.width - 2).map((line) => style.color.dim(`  ${line}`)));
-}
-
-/** Of the GPU that has least left, or is most overdrawn. */
-function freeBytes(devices: readonly DeviceNeed[]): number {
-  return Math.min(...devices.flatMap(({ gpu, needBytes }) => (gpu ? [gpu.bytes - needBytes] : [])));
-}
-
-function deviceLines(
-  need: DeviceNeed,
-  several: boolean,
-  engine: MemoryView["model"]["engine"],
-  style: Style,
-): string[] {
-  const { gpu, weightBytes, cacheBytes, computeBytes, copyBytes, contextBytes, cushionBytes, needBytes, blocks } = need;
-  if (!gpu && needBytes === 0) return [];
-  const parts: (readonly [number, string])[] = [
-    [weightBytes, "weights"],
-    [cacheBytes, "KV cache"],
-    [computeBytes, "compute"],
-    [copyBytes, "copies of a step"],
-    [contextBytes, "driver"],
-  ];
-  const words = parts.flatMap(([bytes, name]) => (bytes > 0 ? [`${name} ${formatMemory(bytes)}`] : []));
-  const layers = engine === "llama.cpp" && blocks.length > 0 ? ` (${plural(blocks.length, "layer")})` : "";
-  const label = gpu && !several ? "GPU" : safe(need.name);
-  const cushion = gpu
-    ? `; ${formatMemory(cushionBytes)} ${engine === "vllm" ? "kept free by --gpu-memory-utilization" : "kept free as a cushion"}`
-    : "";
-  return wrap(`${label}${layers} ${formatMemory(needBytes)}: ${words.join(", ")}${cushion}`, style.width - 4).map(
-    (line, i) => `  ${i === 0 ? line : `  ${line}`}`,
-  );
-}
-
-function offloadLines({ gpuLayers, cpuMoeLayers, devices }: Offload, blocks: number, style: Style): string[] {
-  const host = devices.devices.find(({ gpu }) => !gpu);
-  const ram = host ? `, ${formatMemory(host.needBytes)} in RAM` : "";
-  const words =
-    cpuMoeLayers !== undefined
-      ? `It fits with the experts of ${plural(cpuMoeLayers, "layer")} in RAM (--n-cpu-moe ${cpuMoeLayers})${ram}.`
-      : `It fits with ${gpuLayers} of ${blocks + 1} layers on the GPU (-ngl ${gpuLayers}; the head counts as one)${ram}; slower.`;
-  return wrap(words, style.width - 2).map((line) => `  ${line}`);
-}
-
-function largestLines(
-  { largest, sequences, bestQuant }: MachineAnswer,
-  { settings }: MemoryAnswer,
-  style: Style,
-): string[] {
-  const words = [
-    ...(largest.length > 0 ? [largestWords(largest)] : []),
-    ...(sequences !== null && sequences > 1
-      ? [`Sequences at once with ${formatExact(settings.context)} tokens each: ${formatExact(sequences)}.`]
-      : []),
-    ...(bestQuant
-      ? [
-          `Best quantization that fits with ${formatExact(settings.context)} tokens: ${safe(bestQuant.label)}, ${formatMemory(bestQuant.bytes)}.`,
-        ]
-      : []),
-  ];
-  return words.flatMap((text) => wrap(text, style.width - 2).map((line) => `  ${line}`));
-}
-
-function largestWords(largest: MachineAnswer["largest"]): string {
-  if (largest.every(({ tokens }) => tokens === 0))
-    return "Whole on the GPU it fits with no context, whatever the type of the cache.";
-  const [first] = largest;
-  if (first && largest.every(({ all }) => all)) {
-    const types = largest.map(({ keyType }) => keyType.toLowerCase()).join(", ");
-    return `All of the ${formatExact(first.tokens)} tokens that it was trained for fit, with a cache of ${types}.`;
-  }
-  const found = largest.map(({ keyType, tokens, all }) => {
-    const name = keyType.toLowerCase();
-    if (tokens === 0) return `none at ${name}`;
-    return `${formatExact(tokens)} at ${name}${all ? " (all that it was trained for)" : ""}`;
-  });
-  return `Largest context that fits: ${found.join(", ")}.`;
 }
 
 /** A word of a shell command, quoted where it has to be. */
