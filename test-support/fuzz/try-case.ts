@@ -1,14 +1,24 @@
 /** What is done with every mutated checkpoint, and what must hold of it. */
-import { analyse, TEMPLATE_RULES, valuesWanted } from "@checkpoint-inspect/analysis";
+import { examine, TEMPLATE_RULES, valuesWanted } from "@checkpoint-inspect/analysis";
 import { CheckpointError, type Finding, findingOfError, openFileSet } from "@checkpoint-inspect/parser";
 
 import { sarifLog } from "../../apps/inspect/src/check/sarif.ts";
+import { memoryDocument } from "../../apps/inspect/src/memory/document.ts";
+import { findHardware } from "../../apps/inspect/src/memory/gpus.ts";
+import { viewOf } from "../../apps/inspect/src/memory/look.ts";
 import { terminalStyle } from "../../apps/inspect/src/terminal.ts";
 import { checkView } from "../../apps/inspect/src/views/check.ts";
 import { jsonText } from "../../apps/inspect/src/views/json.ts";
+import { memoryView } from "../../apps/inspect/src/views/memory/view.ts";
+import { whyView } from "../../apps/inspect/src/views/memory/why.ts";
 import { overview } from "../../apps/inspect/src/views/overview.ts";
 import { withWideText } from "../../apps/inspect/src/views/text.ts";
 import { type SparseFiles, sparseFileSet } from "./sparse-files.ts";
+
+/** All that a memory plan can be asked for. */
+const ASKED = { quants: "all", train: true, price: 1, optimizer: "adamw", rank: 16 } as const;
+const FOUND = findHardware("RTX 4090 + 8GB");
+const GPUS = "hardware" in FOUND ? FOUND.hardware.map(({ hardware }) => hardware) : [];
 
 const STYLE = terminalStyle({ width: 100, color: false });
 /** A message is one line for a terminal. */
@@ -33,7 +43,7 @@ export async function tryCase(files: SparseFiles, opinion = false): Promise<bool
     const middle = Math.floor(value.length / 2);
     await refusable(() => value.slice(middle, middle + PAGE));
   }
-  const report = analyse(checkpoint, { rules: TEMPLATE_RULES });
+  const { report, memory } = examine(checkpoint, { rules: TEMPLATE_RULES });
   const { error } = checkpoint;
   const findings = [...(error ? [findingOfError(error)] : []), ...report.findings];
   if (opinion) {
@@ -45,6 +55,11 @@ export async function tryCase(files: SparseFiles, opinion = false): Promise<bool
   jsonText(report);
   jsonText(sarifLog([checked], 0));
   await withWideText(() => overview(report, STYLE) + checkView(checked, "error", STYLE));
+  if (memory) {
+    const planned = viewOf(checkpoint, report, memory, ASKED, GPUS, undefined);
+    jsonText(memoryDocument(planned));
+    await withWideText(() => memoryView(planned, STYLE) + whyView(planned, "", STYLE));
+  }
   await checkpoint.close();
   return true;
 }

@@ -18,12 +18,13 @@ import { cut, safe, width, wrap, wrapList } from "./text.ts";
 /** The file and what kind of thing it is; what it says of itself; whether it could be read to its end. */
 export function title(report: Report, style: Style): string[] {
   const { model, source } = report;
-  const label = safe(source.label);
+  const label = safe(ends(source.label));
   const kind = kindTitle(report);
-  const name = model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(model.name) : undefined;
+  const name =
+    model.name && !NO_NAME.test(model.name) && !label.startsWith(model.name) ? safe(ends(model.name)) : undefined;
   const facts = [
     name,
-    model.architecture && safe(model.architecture),
+    model.architecture && safe(ends(model.architecture)),
     source.container,
     partWords(report),
     plural(source.tensors, "tensor"),
@@ -50,6 +51,13 @@ export function title(report: Report, style: Style): string[] {
     }
     return lines;
   }
+}
+
+/** More of a name than any line shows, from either end: a name may be a million characters long, and escaping takes a step for each. */
+const ENDS = 400;
+
+function ends(name: string): string {
+  return name.length > 2 * ENDS ? name.slice(0, ENDS) + name.slice(-ENDS) : name;
 }
 
 /** "2 parts" of a set that is whole, "1 of 2 parts" of one that isn't, "3 components" of a pipeline. */

@@ -7,7 +7,7 @@ import { fewestCpuMoeLayers, type LargestContext, largestContext, mostGpuLayers,
 import { type CommandFacts, runCommand } from "./flags.ts";
 import { KV_TYPES } from "./kv-types.ts";
 import type { MemoryModel } from "./model.ts";
-import { type MemoryPlan, planMemory } from "./plan.ts";
+import { type MemoryPlan, memoryNeeds, planMemory } from "./plan.ts";
 import type { Engine, MemorySettings } from "./settings.ts";
 import { settingsFor } from "./settings-for.ts";
 import type { WeightInventory } from "./weights/inventory.ts";
@@ -128,6 +128,12 @@ function usualTypes({ engine }: MemoryModel, { keyType }: MemorySettings): strin
   return usual.includes(keyType) ? usual : [keyType, ...usual];
 }
 
+/** Weights, cache and compute together; null where one of them isn't known. */
+function totalOf(model: MemoryModel, settings: MemorySettings): number | null {
+  const { cacheSize, computeEstimate } = memoryNeeds(model, settings);
+  return cacheSize && computeEstimate ? model.weights.bytes + cacheSize.bytes + computeEstimate.hostOnlyBytes : null;
+}
+
 /** With keys and values in the same type; the pair that was asked for where it is that type. */
 function typed(settings: MemorySettings, keyType: string): MemorySettings {
   return keyType === settings.keyType ? settings : { ...settings, keyType, valueType: keyType };
@@ -145,7 +151,7 @@ function contextRows(model: MemoryModel, settings: MemorySettings, options: RunO
       isAsked: context === settings.context,
       cells: usualTypes(model, settings).map((keyType) => {
         const at = { ...typed(settings, keyType), context };
-        const { totalBytes } = planMemory(model, at);
+        const totalBytes = totalOf(model, at);
         const devices = planDevices(model, at, options);
         return { keyType, totalBytes, ...(devices && { verdict: devices.verdict }) };
       }),
@@ -163,7 +169,7 @@ function quantRow(
   const largest = devices ? largestContext(other, settings, options) : undefined;
   return {
     ...quant,
-    totalBytes: planMemory(other, settings).totalBytes,
+    totalBytes: totalOf(other, settings),
     ...(devices && { verdict: devices.verdict }),
     ...(largest && { largest }),
   };

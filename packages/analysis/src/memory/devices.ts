@@ -6,8 +6,9 @@
  */
 import type { CacheSize } from "./cache/size.ts";
 import { CUDA_CONTEXT_BYTES, CUSHION_SHARE, quantizedKvCopyBytes } from "./compute/gpu-overhead.ts";
+import type { ComputeEstimate } from "./compute/llama-compute.ts";
 import type { MemoryModel } from "./model.ts";
-import { type MemoryPlan, planMemory } from "./plan.ts";
+import { memoryNeeds } from "./plan.ts";
 import type { MemorySettings } from "./settings.ts";
 import { placeWeights } from "./weights/placement.ts";
 
@@ -59,7 +60,6 @@ export interface DeviceNeed {
 export type Verdict = "fits" | "tight" | "no";
 
 export interface DevicePlan {
-  readonly plan: MemoryPlan;
   readonly devices: readonly DeviceNeed[];
   /** The worst of the GPUs. */
   readonly verdict: Verdict;
@@ -67,13 +67,13 @@ export interface DevicePlan {
 
 /** Where everything lies and whether it fits; undefined where the model's needs aren't known. */
 export function planDevices(model: MemoryModel, settings: MemorySettings, options: RunOptions): DevicePlan | undefined {
-  const plan = planMemory(model, settings);
-  if (!plan.cacheSize || !plan.computeEstimate || options.gpus.length === 0) return undefined;
+  const { cacheSize, computeEstimate } = memoryNeeds(model, settings);
+  if (!cacheSize || !computeEstimate || options.gpus.length === 0) return undefined;
   const devices =
     model.engine === "llama.cpp"
-      ? llamaDevices(model, plan, plan.cacheSize, options)
-      : servingDevices(model, plan, options);
-  return { plan, devices, verdict: worst(devices.flatMap(({ gpu, verdict }) => (gpu ? [verdict] : []))) };
+      ? llamaDevices(model, settings, cacheSize, computeEstimate, options)
+      : servingDevices(model, cacheSize, computeEstimate, options);
+  return { devices, verdict: worst(devices.flatMap(({ gpu, verdict }) => (gpu ? [verdict] : []))) };
 }
 
 const ORDER: readonly Verdict[] = ["fits", "tight", "no"];
@@ -86,9 +86,14 @@ function verdictOf(need: number, cushion: number, bytes: number): Verdict {
   return need + cushion <= bytes ? "fits" : need <= bytes ? "tight" : "no";
 }
 
-function llamaDevices(model: MemoryModel, plan: MemoryPlan, size: CacheSize, options: RunOptions): DeviceNeed[] {
+function llamaDevices(
+  model: MemoryModel,
+  settings: MemorySettings,
+  size: CacheSize,
+  compute: ComputeEstimate,
+  options: RunOptions,
+): DeviceNeed[] {
   const { gpus, gpuLayers, cpuMoeLayers } = options;
-  const compute = plan.computeEstimate;
   const places = placeWeights(model.weights, model.blocks, {
     gpus: gpus.map(({ bytes }) => bytes),
     ...(gpuLayers !== undefined && { gpuLayers }),
@@ -107,12 +112,12 @@ function llamaDevices(model: MemoryModel, plan: MemoryPlan, size: CacheSize, opt
     const cacheBytes = blocks.reduce((sum, block) => sum + (ofBlock.get(block) ?? 0), 0);
     if (!gpu) {
       // Layers that run here need their own room; else the tokens and masks of a step are all that is made here.
-      const computeBytes = (offloaded && !works ? compute?.hostBytes : compute?.hostOnlyBytes) ?? 0;
+      const computeBytes = offloaded && !works ? compute.hostBytes : compute.hostOnlyBytes;
       const needBytes = weightBytes + cacheBytes + computeBytes;
       return { name: "RAM", ...ZERO, ...weights, cacheBytes, computeBytes, needBytes, blocks };
     }
-    const computeBytes = works ? ((hasHead ? compute?.gpuBytes : compute?.gpuLayersBytes) ?? 0) : 0;
-    const quantizedCopy = gpu.backend === "cuda" ? quantizedKvCopyBytes(size, plan.settings) : 0;
+    const computeBytes = works ? (hasHead ? compute.gpuBytes : compute.gpuLayersBytes) : 0;
+    const quantizedCopy = gpu.backend === "cuda" ? quantizedKvCopyBytes(size, settings) : 0;
     const copyBytes = works ? quantizedCopy + expertCopy : 0;
     const contextBytes = gpu.backend === "cuda" ? CUDA_CONTEXT_BYTES.typical : 0;
     const needBytes = weightBytes + cacheBytes + computeBytes + copyBytes + contextBytes;
@@ -155,14 +160,15 @@ function cacheByBlock(size: CacheSize): Map<number, number> {
 /** Tensor parallel: each GPU holds its share of every matrix and of every layer's heads. */
 function servingDevices(
   model: MemoryModel,
-  plan: MemoryPlan,
+  size: CacheSize,
+  compute: ComputeEstimate,
   { gpus, utilization = VLLM_UTILIZATION }: RunOptions,
 ): DeviceNeed[] {
   const share = (bytes: number) => Math.ceil(bytes / gpus.length);
   return gpus.map((gpu) => {
-    const weightBytes = share(plan.weights.bytes);
-    const cacheBytes = share(plan.cache?.bytes ?? 0);
-    const computeBytes = plan.computeEstimate?.gpuBytes ?? 0;
+    const weightBytes = share(model.weights.bytes);
+    const cacheBytes = share(size.bytes);
+    const computeBytes = compute.gpuBytes;
     const contextBytes = gpu.backend === "metal" ? 0 : CUDA_CONTEXT_BYTES.typical;
     const needBytes = weightBytes + cacheBytes + computeBytes + contextBytes;
     const cushionBytes = Math.round(gpu.bytes * (1 - utilization));

@@ -34,13 +34,29 @@ export interface MemoryPlan {
   readonly missing: readonly string[];
 }
 
+/** The figures of a plan without the words, for searches. */
+export interface MemoryNeeds {
+  /** null where facts are missing, or the settings don't work. */
+  readonly cacheSize: CacheSize | null;
+  readonly computeEstimate: ComputeEstimate | null;
+  readonly problem?: string;
+}
+
+/** What cache and compute take with these settings. */
+export function memoryNeeds(model: MemoryModel, settings: MemorySettings): MemoryNeeds {
+  const known = model.cache.missing.length === 0;
+  const size = known ? cacheBytes(model.cache, settings, model.engine) : null;
+  const computeEstimate = computeOf(model, settings);
+  return size?.problem === undefined
+    ? { cacheSize: size, computeEstimate }
+    : { cacheSize: null, computeEstimate, problem: size.problem };
+}
+
 /** Weights, cache and compute, wherever they lie. */
 export function planMemory(model: MemoryModel, settings: MemorySettings): MemoryPlan {
   const weights = weightItem(model);
-  const known = model.cache.missing.length === 0;
-  const cacheSize = known ? cacheBytes(model.cache, settings, model.engine) : null;
-  const cache = cacheSize && cacheSize.problem === undefined ? cacheItem(model, settings, cacheSize) : null;
-  const computeEstimate = computeOf(model, settings);
+  const { cacheSize, computeEstimate, problem } = memoryNeeds(model, settings);
+  const cache = cacheSize ? cacheItem(model, settings, cacheSize) : null;
   const compute = computeEstimate
     ? {
         bytes: computeEstimate.hostOnlyBytes,
@@ -54,12 +70,10 @@ export function planMemory(model: MemoryModel, settings: MemorySettings): Memory
     weights,
     cache,
     compute,
-    cacheSize: cache ? cacheSize : null,
+    cacheSize,
     computeEstimate,
     totalBytes: cache && compute ? weights.bytes + cache.bytes + compute.bytes : null,
-    missing: [
-      ...new Set([...model.cache.missing, ...(cacheSize?.problem ? [cacheSize.problem] : []), ...model.shapeMissing]),
-    ],
+    missing: [...new Set([...model.cache.missing, ...(problem ? [problem] : []), ...model.shapeMissing])],
   };
 }
 

@@ -100,6 +100,25 @@ describeReal("a real size at many settings", () => {
   });
 });
 
+/** Bytes of the cache at 4,096 tokens of F16, by hand: layers x cells x (row of keys + row of values) x 2, states in F32. */
+const BY_HAND: Readonly<Record<string, number>> = {
+  "llama2-7b": 32 * 4096 * (32 * 128 * 2) * 2,
+  "llama3-8b": 32 * 4096 * (8 * 128 * 2) * 2,
+  "llama3-70b": 80 * 4096 * (8 * 128 * 2) * 2,
+  // Every sixth layer sees all; the others 1024 + 513 tokens, rounded up to 256.
+  "gemma3-4b": (5 * 4096 + 29 * 1792) * (4 * 256 * 2) * 2,
+  // Every second layer sees 128 + 513 tokens, rounded up to 256.
+  "gpt-oss-20b": (12 * 4096 + 12 * 768) * (8 * 64 * 2) * 2,
+  "qwen3-30b-a3b": 48 * 4096 * (4 * 128 * 2) * 2,
+  "dsv2-lite": 27 * 4096 * 576 * 2,
+  "dsv2-lite-without-latent": 27 * 4096 * (16 * (192 + 128)) * 2,
+  // Ten convolutions keep two taps of 2048.
+  "lfm2-1.2b": 6 * 4096 * (8 * 64 * 2) * 2 + 10 * (2 * 2048) * 4,
+  // Every fourth layer attends; the others keep three taps of 2 x 16 + 32 heads of 128, and 32 matrices of 128 x 128.
+  "qwen3next-80b": 12 * 4096 * (2 * 256 * 2) * 2 + 36 * (3 * 8192 + 32 * 128 * 128) * 4,
+  "mamba2-1.3b": 48 * (3 * (4096 + 2 * 128) + 4096 * 128) * 4,
+};
+
 describe("the eleven models", () => {
   const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-compute-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -126,6 +145,15 @@ describe("the eleven models", () => {
       const ours = (kept.bytes + llamaCompute(hparams, settings).hostOnlyBytes) / MIB;
       expect(Math.abs(ours - measured) / measured, `${name} ${setting}`).toBeLessThanOrEqual(0.02);
     }
+  });
+
+  it.each(ELEVEN)("$name: the cache alone is what follows by hand", async ({ name, oracle }) => {
+    const checkpoint = await openCheckpoint(writeEleven(name, folder));
+    await checkpoint.close();
+    const hparams = ggufHparams(checkpoint);
+    if ("missing" in hparams) throw new Error(`${hparams.missing}`);
+    const settings = { ...DEFAULT_SETTINGS, context: 4096, ubatch: oracle.ubatch };
+    expect(cacheBytes(ggufCache(hparams), settings, "llama.cpp").bytes).toBe(BY_HAND[name]);
   });
 
   it("llama-server keeps logits of the answered tokens alone, and the band is stated", async () => {

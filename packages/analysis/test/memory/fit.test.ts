@@ -14,6 +14,7 @@ import {
   modelFacts,
   placer,
   planDevices,
+  planMemory,
   quantOptions,
   settingsFor,
 } from "../../src/index.ts";
@@ -56,6 +57,41 @@ describe("the largest context", () => {
     const largest = (gib: number) => answerMemory(model, { target: "m", gpus: [gpu(gib)] }).machine?.largest[0];
     expect(largest(4)).toMatchObject({ tokens: 1_048_576, all: true });
     expect(largest(1)).toMatchObject({ tokens: 0 });
+  });
+});
+
+describe("needs only grow", () => {
+  it.each(ELEVEN.map(({ name }) => name))("%s: with the context and the sequences", async (name) => {
+    const model = await modelOf(name);
+    const needs = (given: Parameters<typeof settingsFor>[1]) => {
+      const plan = planDevices(model, settingsFor(model, given), { gpus: [gpu(24), gpu(24)] });
+      return [
+        planMemory(model, settingsFor(model, given)).totalBytes ?? Number.NaN,
+        ...(plan?.devices.map(({ needBytes }) => needBytes) ?? []),
+      ];
+    };
+    const neverLess = (rows: readonly (readonly number[])[]) => {
+      for (const [i, row] of rows.entries()) {
+        // Both GPUs and the host beside the total.
+        expect(row).toHaveLength(4);
+        for (const [j, value] of row.entries()) expect(value).toBeGreaterThanOrEqual(rows[i - 1]?.[j] ?? 0);
+      }
+    };
+    neverLess([1, 256, 257, 1000, 4096, 5000, 16_384, 65_536, 1_000_000].map((context) => needs({ context })));
+    neverLess([1, 2, 3, 4, 8, 17, 64].map((sequences) => needs({ sequences })));
+  });
+
+  it("a larger GPU, or a smaller type of the cache, holds no less", async () => {
+    const model = await modelOf("llama3-8b");
+    const tokens = [9, 10, 12, 16, 24].map((gib) =>
+      (answerMemory(model, { target: "m", gpus: [gpu(gib)] }).machine?.largest ?? []).map((row) => row.tokens),
+    );
+    for (const [i, row] of tokens.entries()) {
+      expect(row).toHaveLength(3);
+      expect([...row].sort((a, b) => a - b)).toEqual(row);
+      for (const [j, value] of row.entries()) expect(value).toBeGreaterThanOrEqual(tokens[i - 1]?.[j] ?? 0);
+    }
+    expect(tokens.at(-1)?.[0]).toBeGreaterThan(tokens[0]?.[0] ?? Number.NaN);
   });
 });
 

@@ -109,23 +109,26 @@ export function llamaCompute(hparams: GgufHparams, settings: MemorySettings): Co
     hostBytes,
     gpuServerBytes: onGpu(answered),
     band,
-    why: {
-      formula: [
-        "the wider of two points of a step:",
-        `  at the logits: 4 x tokens x (vocabulary + ${held} x width of the model)`,
-        settings.flashAttention
-          ? "  in a layer: 4 x tokens x (3 x FFN width + 4 x width of the model) + the masks"
-          : "  in a layer: 4 x tokens x (cells x heads + 5 x width of the model + 2 x width of the keys) + the masks",
-      ],
-      inputs: inputsOf(hparams, settings, step),
-      steps: [
-        `at the logits: 4 x ${formatExact(tokens)} x (${formatExact(vocabulary)} + ${held} x ${formatExact(embedding)}) = ${formatExact(atLogits)} bytes`,
-        `in a layer: ${formatExact(inLayer - masks - sparse)} + masks of ${formatExact(masks)}${sparse > 0 ? ` + scores of sparse attention ${formatExact(sparse)}` : ""} = ${formatExact(inLayer)} bytes`,
-        `the wider: ${formatExact(hostOnlyBytes)} bytes, off by at most ${Math.round(band * 100)}% as far as measured${measured ? "" : " on its like; this architecture itself was measured at few settings, or not at all"}`,
-        `on a GPU with all layers: ${formatExact(onGpu(logits))} bytes there and ${formatExact(hostBytes)} on the host`,
-        `llama-server since June 2026 keeps logits of the answered tokens alone: ${formatExact(onGpu(answered))} bytes on the GPU`,
-      ],
-      source: "fitted to llama.cpp v0.5.0 (llama-fit-params, whole graphs without data); docs/memory.md",
+    // Words take longer than the figures, and a search for what fits asks for thousands of these.
+    get why() {
+      return {
+        formula: [
+          "the wider of two points of a step:",
+          `  at the logits: 4 x tokens x (vocabulary + ${held} x width of the model)`,
+          settings.flashAttention
+            ? "  in a layer: 4 x tokens x (3 x FFN width + 4 x width of the model) + the masks"
+            : "  in a layer: 4 x tokens x (cells x heads + 5 x width of the model + 2 x width of the keys) + the masks",
+        ],
+        inputs: inputsOf(hparams, settings, step),
+        steps: [
+          `at the logits: 4 x ${formatExact(tokens)} x (${formatExact(vocabulary)} + ${held} x ${formatExact(embedding)}) = ${formatExact(atLogits)} bytes`,
+          `in a layer: ${formatExact(inLayer - masks - sparse)} + masks of ${formatExact(masks)}${sparse > 0 ? ` + scores of sparse attention ${formatExact(sparse)}` : ""} = ${formatExact(inLayer)} bytes`,
+          `the wider: ${formatExact(hostOnlyBytes)} bytes, off by at most ${Math.round(band * 100)}% as far as measured${measured ? "" : " on its like; this architecture itself was measured at few settings, or not at all"}`,
+          `on a GPU with all layers: ${formatExact(onGpu(logits))} bytes there and ${formatExact(hostBytes)} on the host`,
+          `llama-server since June 2026 keeps logits of the answered tokens alone: ${formatExact(onGpu(answered))} bytes on the GPU`,
+        ],
+        source: "fitted to llama.cpp v0.5.0 (llama-fit-params, whole graphs without data); docs/memory.md",
+      };
     },
   };
 }

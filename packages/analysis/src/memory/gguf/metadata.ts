@@ -22,6 +22,9 @@ export interface MetadataReader {
 /** llama.cpp loads no more (LLAMA_MAX_LAYERS); no list of theirs is longer. */
 export const MAX_LAYERS = 512;
 
+/** Characters of an architecture's name: real ones have below 20, and a hostile file's is part of every word about it. */
+const MAX_NAME = 100;
+
 /** A whole number that isn't negative; undefined for anything else. */
 function countOf(value: unknown): number | undefined {
   const number = typeof value === "boolean" || typeof value === "bigint" ? Number(value) : value;
@@ -31,7 +34,8 @@ function countOf(value: unknown): number | undefined {
 export function metadataReader(checkpoint: Checkpoint): MetadataReader {
   const values = new Map(checkpoint.metadata.map(({ key, value }) => [key, value] as const).reverse());
   const name = values.get("general.architecture");
-  const architecture = typeof name === "string" && name !== "" ? name : undefined;
+  const isName = typeof name === "string" && name !== "" && name.length <= MAX_NAME;
+  const architecture = isName ? name : undefined;
   const from: Record<string, string> = {};
   const key = (short: string) => `${architecture}.${short}`;
   const wrong: string[] = [];
