@@ -168,7 +168,7 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
           })
           .option("quants", {
             type: "string",
-            coerce: (value: string | boolean) => (value === "all" ? "all" : "usual"),
+            coerce: readQuants,
             describe: "what it would take at other quantizations; all of them with --quants all",
           })
           .option("train", { type: "boolean", describe: "what training takes: full, LoRA, QLoRA" })
@@ -378,7 +378,21 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
   await parser.parseAsync();
 }
 
+/** As it is typed: `gpuLayers` is yargs' name for `--gpu-layers`. */
+function flagName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+const FROM_ONE: ReadonlySet<string> = new Set(["batch", "ubatch", "source", "rank"]);
+
 const MEMORY_COUNTS = ["batch", "ubatch", "gpuLayers", "nCpuMoe", "source", "rank"];
+
+/** `--quants` alone are the usual ones. */
+function readQuants(value: string | undefined): "all" | "usual" | undefined {
+  if (value === undefined || value === "all") return value;
+  if (value === "" || value === "usual") return "usual";
+  throw new UsageError(`--quants takes nothing, or all; got '${value}'`);
+}
 
 /** Counts that a person may have mistyped: yargs turns "abc" into NaN and lets -3 pass. */
 function checkValues(values: Record<string, unknown>): true {
@@ -386,9 +400,9 @@ function checkValues(values: Record<string, unknown>): true {
     const value = values[name];
     // The lists of an audit come from files of any number.
     if (value === undefined || (Array.isArray(value) && value.every((one) => typeof one === "string"))) continue;
-    if (Array.isArray(value)) throw new UsageError(`--${name} is given twice`);
+    if (Array.isArray(value)) throw new UsageError(`--${flagName(name)} is given twice`);
     if (typeof value !== "number" || !Number.isInteger(value) || value < 0) {
-      throw new UsageError(`--${name} takes a whole number from 0 up`);
+      throw new UsageError(`--${flagName(name)} takes a whole number from ${FROM_ONE.has(name) ? 1 : 0} up`);
     }
   }
   if (values.interactive) throw new UsageError("the interactive view isn't built yet; drop -i");

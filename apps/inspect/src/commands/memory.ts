@@ -28,6 +28,7 @@ export async function runMemory(flags: MemoryFlags): Promise<void> {
   if (targets.length > 1 && flags.why !== undefined) throw new UsageError("--why explains one target at a time");
   if (flags.price !== undefined && flags.gpu === undefined)
     throw new UsageError("--price takes a GPU to reckon with: --gpu");
+  checkNumbers(flags);
   const hardware = readHardware(flags.gpu);
   const ram = readRam(flags.ram);
   const style = terminalStyle(flags);
@@ -66,6 +67,19 @@ function errorOf(error: CheckpointError | undefined): object {
   const { code = "internal", message = "", file = null, offset = null } = error ?? {};
   return { code, message, file, offset };
 }
+
+/** Numbers that yargs takes for granted: it makes NaN of "abc". */
+function checkNumbers({ price, utilization, rank }: MemoryFlags): void {
+  if (price !== undefined && !(Number.isFinite(price) && price >= 0))
+    throw new UsageError("--price takes a number, the price of an hour of all GPUs");
+  if (utilization !== undefined && !(utilization > 0 && utilization <= 1))
+    throw new UsageError("--utilization takes a share above 0, up to 1");
+  if (!(Number.isInteger(rank) && rank >= 1 && rank <= MOST_RANK))
+    throw new UsageError(`--rank takes a whole number from 1 to ${MOST_RANK}`);
+}
+
+/** Wider than any adapter is made. */
+const MOST_RANK = 65_536;
 
 /** Each GPU as often as it is there. */
 function readHardware(words: string | undefined): readonly Hardware[] {

@@ -100,8 +100,7 @@ export function viewOf(
   });
   const settings = settingsFor(model, given);
   const { machine } = answer;
-  const devices =
-    machine && (machine.devices.verdict === "no" ? (machine.offloads[0]?.devices ?? machine.devices) : machine.devices);
+  const devices = machine && (machine.devices.verdict === "no" ? machine.offloads[0]?.devices : machine.devices);
   const speed =
     devices &&
     speedPlan({

@@ -19,6 +19,9 @@ export interface MemoryFlagTexts {
 /** Above this no model goes, and arithmetic on it stays exact. */
 const MOST_TOKENS = 2 ** 31;
 
+/** LLAMA_MAX_SEQ of llama.cpp (src/llama-cparams.h, v0.5.0). */
+const LLAMA_SEQUENCES = 256;
+
 const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 * 1024 };
 
 /**
@@ -54,11 +57,14 @@ function readKvTypes(text: string, engine: Engine): Pick<MemorySettings, "keyTyp
 export function readSettings(flags: MemoryFlagTexts, engine: Engine, trained: number | null): Partial<MemorySettings> {
   const { context, kvType: types, batch, ubatch, flashAttention, unified, swaFull, mla, source } = flags;
   const count = (flag: string, value: number | undefined): number | undefined => {
-    if (value !== undefined && (value < 1 || value > MOST_TOKENS))
-      throw new UsageError(`--${flag} takes a number from 1 up`);
+    if (value !== undefined && !(Number.isInteger(value) && value >= 1 && value <= MOST_TOKENS))
+      throw new UsageError(`--${flag} takes a whole number from 1 up`);
     return value;
   };
   const sequences = count("batch", batch);
+  if (engine === "llama.cpp" && sequences !== undefined && sequences > LLAMA_SEQUENCES)
+    throw new UsageError(`--batch ${sequences}: llama.cpp takes at most ${LLAMA_SEQUENCES} sequences at once`);
+  const positions = count("source", source);
   const tokens = count("ubatch", ubatch);
   return {
     ...(context !== undefined && { context: readContext(context, trained) }),
@@ -69,6 +75,6 @@ export function readSettings(flags: MemoryFlagTexts, engine: Engine, trained: nu
     ...(unified !== undefined && { unified }),
     ...(swaFull !== undefined && { windowsInFull: swaFull }),
     ...(mla !== undefined && { latent: mla }),
-    ...(source !== undefined && { sourcePositions: source }),
+    ...(positions !== undefined && { sourcePositions: positions }),
   };
 }

@@ -106,10 +106,15 @@ describe("mistakes get a line and what to do", () => {
     [["--context", "0"], "--context takes a number of tokens"],
     [["--kv-type", "q9"], "--kv-type takes f32, f16"],
     [["--gpu", "RTX 4O90"], "RTX 4090"],
-    [["--batch", "0"], "--batch takes a number from 1 up"],
+    [["--batch", "0"], "--batch takes a whole number from 1 up"],
+    [["--batch", "257"], "llama.cpp takes at most 256 sequences"],
+    [["--gpu-layers", "x"], "--gpu-layers takes a whole number"],
+    [["--quants", "some"], "--quants takes nothing, or all"],
+    [["--utilization", "2"], "--utilization takes a share"],
     [["--batch", "-1"], "--batch takes a whole number"],
     [["--why", "nothing"], "--why explains weights, kv, compute"],
     [["--price", "1"], "--price takes a GPU"],
+    [["--price", "abc", "--gpu", "4090"], "--price takes a number"],
     [["--ram", "fast"], "--ram takes a speed such as 90GB/s"],
   ])("%j", async (args, message) => {
     const { stderr, code, stdout } = await inspect(["memory", DENSE, ...args]);

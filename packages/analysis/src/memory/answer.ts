@@ -40,6 +40,7 @@ export interface Asked {
 
 export interface ContextCell {
   readonly keyType: string;
+  readonly valueType: string;
   readonly totalBytes: number | null;
   /** Of the GPUs together with what they take besides; absent without GPUs. */
   readonly verdict?: Verdict;
@@ -70,7 +71,7 @@ export interface MachineAnswer {
   readonly gpus: readonly Gpu[];
   readonly devices: DevicePlan;
   /** For each usual type of the cache, with the model whole on the GPUs (or as it was asked for). */
-  readonly largest: readonly ({ readonly keyType: string } & LargestContext)[];
+  readonly largest: readonly ({ readonly keyType: string; readonly valueType: string } & LargestContext)[];
   readonly sequences: number | null;
   /** Where it doesn't fit whole: ways that do, the faster first. */
   readonly offloads: readonly Offload[];
@@ -84,6 +85,7 @@ export interface MemoryAnswer {
   readonly contexts: readonly ContextRow[];
   readonly machine?: MachineAnswer;
   readonly quants: readonly QuantRow[];
+  /** Empty where nothing that was found would run. */
   readonly command: readonly string[];
 }
 
@@ -107,6 +109,8 @@ export function answerMemory(model: MemoryModel, asked: Asked): MemoryAnswer {
     target: asked.target,
     settings,
     gpus: gpus.length,
+    blocks: model.blocks,
+    ...(options.utilization !== undefined && { utilization: options.utilization }),
     isEncoder: model.cache.none !== undefined,
     ...(options.gpuLayers !== undefined && { gpuLayers: options.gpuLayers }),
     ...(options.cpuMoeLayers !== undefined && { cpuMoeLayers: options.cpuMoeLayers }),
@@ -119,24 +123,23 @@ export function answerMemory(model: MemoryModel, asked: Asked): MemoryAnswer {
     contexts: contextRows(model, settings, options),
     ...(machine && { machine }),
     quants,
-    command: runCommand(command),
+    command: machine?.devices.verdict === "no" && !offload ? [] : runCommand(command),
   };
 }
 
-function usualTypes({ engine }: MemoryModel, { keyType }: MemorySettings): string[] {
-  const usual = KV_TYPES[engine].filter((row) => row.usual).map(({ type }) => type);
-  return usual.includes(keyType) ? usual : [keyType, ...usual];
+type Types = Pick<MemorySettings, "keyType" | "valueType">;
+
+/** The types that were asked for, and the usual ones, keys and values in the same. */
+function typesShown({ engine }: MemoryModel, { keyType, valueType }: MemorySettings): Types[] {
+  const usual = KV_TYPES[engine].filter((row) => row.usual).map(({ type }) => ({ keyType: type, valueType: type }));
+  const isUsual = usual.some((row) => row.keyType === keyType && row.valueType === valueType);
+  return isUsual ? usual : [{ keyType, valueType }, ...usual];
 }
 
 /** Weights, cache and compute together; null where one of them isn't known. */
 function totalOf(model: MemoryModel, settings: MemorySettings): number | null {
   const { cacheSize, computeEstimate } = memoryNeeds(model, settings);
   return cacheSize && computeEstimate ? model.weights.bytes + cacheSize.bytes + computeEstimate.hostOnlyBytes : null;
-}
-
-/** With keys and values in the same type; the pair that was asked for where it is that type. */
-function typed(settings: MemorySettings, keyType: string): MemorySettings {
-  return keyType === settings.keyType ? settings : { ...settings, keyType, valueType: keyType };
 }
 
 function contextRows(model: MemoryModel, settings: MemorySettings, options: RunOptions): ContextRow[] {
@@ -149,11 +152,11 @@ function contextRows(model: MemoryModel, settings: MemorySettings, options: RunO
     .map((context) => ({
       context,
       isAsked: context === settings.context,
-      cells: usualTypes(model, settings).map((keyType) => {
-        const at = { ...typed(settings, keyType), context };
+      cells: typesShown(model, settings).map((types) => {
+        const at = { ...settings, ...types, context };
         const totalBytes = totalOf(model, at);
         const devices = planDevices(model, at, options);
-        return { keyType, totalBytes, ...(devices && { verdict: devices.verdict }) };
+        return { ...types, totalBytes, ...(devices && { verdict: devices.verdict }) };
       }),
     }));
 }
@@ -183,9 +186,9 @@ function machineAnswer(
 ): MachineAnswer | undefined {
   const devices = planDevices(model, settings, options);
   if (!devices) return undefined;
-  const largest = usualTypes(model, settings).flatMap((keyType) => {
-    const found = largestContext(model, typed(settings, keyType), options);
-    return found ? [{ keyType, ...found }] : [];
+  const largest = typesShown(model, settings).flatMap((types) => {
+    const found = largestContext(model, { ...settings, ...types }, options);
+    return found ? [{ ...types, ...found }] : [];
   });
   const best = [...quants].sort((a, b) => b.bytes - a.bytes).find(({ verdict }) => verdict === "fits");
   return {

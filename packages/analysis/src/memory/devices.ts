@@ -4,7 +4,7 @@
  * On a GPU there is more than weights, cache and compute: the driver's own memory, copies that a kernel needs, and a part that is better
  * left free. Each is a line of its own, with its source, so that nobody takes it for measured.
  */
-import type { CacheSize } from "./cache/size.ts";
+import type { CacheSize, GroupSize } from "./cache/size.ts";
 import { CUDA_CONTEXT_BYTES, CUSHION_SHARE, quantizedKvCopyBytes } from "./compute/gpu-overhead.ts";
 import type { ComputeEstimate } from "./compute/llama-compute.ts";
 import type { MemoryModel } from "./model.ts";
@@ -157,6 +157,15 @@ function cacheByBlock(size: CacheSize): Map<number, number> {
   return bytes;
 }
 
+/**
+ * What one of several GPUs holds of a group: its share of the KV heads, at least one of them; a latent or an index key whole, for all heads
+ * look at it; of a recurrent state its share (vLLM: parallel_state, get_total_num_kv_heads).
+ */
+export function shardBytes({ group, bytes }: GroupSize, gpus: number): number {
+  if (group.rule === "state") return bytes / gpus;
+  return group.kvHeads ? (bytes / group.kvHeads) * Math.ceil(group.kvHeads / gpus) : bytes;
+}
+
 /** Tensor parallel: each GPU holds its share of every matrix and of every layer's heads. */
 function servingDevices(
   model: MemoryModel,
@@ -167,7 +176,7 @@ function servingDevices(
   const share = (bytes: number) => Math.ceil(bytes / gpus.length);
   return gpus.map((gpu) => {
     const weightBytes = share(model.weights.bytes);
-    const cacheBytes = share(size.bytes);
+    const cacheBytes = Math.ceil(size.groups.reduce((sum, group) => sum + shardBytes(group, gpus.length), 0));
     const computeBytes = compute.gpuBytes;
     const contextBytes = gpu.backend === "metal" ? 0 : CUDA_CONTEXT_BYTES.typical;
     const needBytes = weightBytes + cacheBytes + computeBytes + contextBytes;
@@ -185,7 +194,8 @@ function servingDevices(
       cushionBytes,
       needBytes,
       blocks: model.weights.blocks.map(({ index }) => index),
-      verdict: verdictOf(needBytes, cushionBytes, gpu.bytes),
+      // What utilization leaves out vLLM never takes: it is no cushion but a cap.
+      verdict: needBytes + cushionBytes <= gpu.bytes ? "fits" : "no",
     };
   });
 }

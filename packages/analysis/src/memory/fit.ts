@@ -11,7 +11,8 @@ const CONTEXT_STEP = 256;
 
 /** Beyond it no model was trained, and a search has to end. */
 const MOST_CONTEXT = 16 * 1024 * 1024;
-const MOST_SEQUENCES = 4096;
+/** llama.cpp refuses more (LLAMA_MAX_SEQ); of a serving engine it is a bound for the search. */
+const MOST_SEQUENCES = { "llama.cpp": 256, vllm: 4096 } as const;
 
 const fits = (plan: DevicePlan | undefined) => plan?.verdict === "fits";
 
@@ -52,7 +53,7 @@ export function largestContext(
 export function mostSequences(model: MemoryModel, settings: MemorySettings, options: RunOptions): number | undefined {
   const at = (sequences: number) => planDevices(model, { ...settings, sequences }, options);
   if (!at(1)) return undefined;
-  return largest(MOST_SEQUENCES - 1, (n) => fits(at(n + 1))) + 1;
+  return largest(MOST_SEQUENCES[model.engine] - 1, (n) => fits(at(n + 1))) + 1;
 }
 
 /** How many layers, the head counted as the last, go to the GPUs so that they fit; undefined where not even one does. llama.cpp alone. */

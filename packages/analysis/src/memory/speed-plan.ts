@@ -1,7 +1,7 @@
 /** How fast a model would run as it was planned: what each device reads for a token, by its own bandwidth. */
 import { cacheBytes } from "./cache/size.ts";
 import { type TokenCost, tokenCost } from "./cost.ts";
-import type { DeviceNeed, DevicePlan } from "./devices.ts";
+import { type DeviceNeed, type DevicePlan, shardBytes } from "./devices.ts";
 import type { Hardware } from "./hardware/hardware.ts";
 import { type RamRow, TYPICAL_RAM } from "./hardware/ram.ts";
 import type { MemoryModel } from "./model.ts";
@@ -67,6 +67,15 @@ export function speedPlan(input: SpeedInput): SpeedPlan | { readonly missing: st
     bandwidth: at.bandwidth,
     from: at.from,
   });
+  const flops = hardware.reduce((sum, { matrixFlops = Number.NaN }) => sum + matrixFlops, 0);
+  // llama.cpp works with one GPU after the other; vLLM with all at once.
+  const together = model.engine === "vllm" ? flops : flops / Math.max(1, hardware.length);
+  const [{ matrixFlopsSource = "", prefillEfficiency } = {} as Partial<Hardware>] = hardware;
+  const { active } = model.parameters;
+  const compute =
+    Number.isFinite(together) && active !== null
+      ? { flops: together, activeParameters: active, ...(prefillEfficiency && { efficiency: prefillEfficiency }) }
+      : undefined;
   const at = (depth: number) => {
     const placements: DecodePlacement[] = gpus.map((need, i) => {
       const { name = "GPU", bandwidth = 0, bandwidthSource = "", decodeEfficiency } = hardware[i] ?? {};
@@ -79,14 +88,11 @@ export function speedPlan(input: SpeedInput): SpeedPlan | { readonly missing: st
     return decodeSpeed({
       placements: model.engine === "vllm" ? placements.slice(0, 1) : placements,
       sequences: settings.sequences,
+      ...(compute && { compute }),
     });
   };
   const [empty, full] = [at(0), at(settings.context)];
   if (!empty || !full) return { missing: "bytes to read and a bandwidth" };
-  const flops = hardware.reduce((sum, { matrixFlops = Number.NaN }) => sum + matrixFlops, 0);
-  const [{ matrixFlopsSource = "", prefillEfficiency } = {} as Partial<Hardware>] = hardware;
-  // llama.cpp works on a prompt with one GPU after the other; vLLM with all at once.
-  const together = model.engine === "vllm" ? flops : flops / Math.max(1, hardware.length);
   const prefill =
     model.parameters.active === null || onHost
       ? undefined
@@ -131,7 +137,7 @@ function cacheRead(
   gpus: number,
 ): number {
   const size = cacheBytes(model.cache, { ...settings, context: depth, sequences: 1 }, "vllm");
-  if (model.engine === "vllm") return size.bytes / Math.max(1, gpus);
+  if (model.engine === "vllm") return size.groups.reduce((sum, group) => sum + shardBytes(group, Math.max(1, gpus)), 0);
   const here = new Set(need.blocks);
   return size.groups.reduce((sum, { group, bytes }) => {
     const share = group.layers.filter((layer) => here.has(layer)).length / group.layers.length;

@@ -64,26 +64,23 @@ describe("needs only grow", () => {
   it.each(ELEVEN.map(({ name }) => name))("%s: with the context and the sequences", async (name) => {
     const model = await modelOf(name);
     const needs = (given: Parameters<typeof settingsFor>[1]) => {
-      const plan = planDevices(model, settingsFor(model, given), { gpus: [gpu(24), gpu(24)] });
-      return [
-        planMemory(model, settingsFor(model, given)).totalBytes ?? Number.NaN,
-        ...(plan?.devices.map(({ needBytes }) => needBytes) ?? []),
-      ];
+      const settings = settingsFor(model, given);
+      const devices = planDevices(model, settings, { gpus: [gpu(24), gpu(24)] })?.devices ?? [];
+      return [planMemory(model, settings).totalBytes ?? Number.NaN, ...devices.map(({ needBytes }) => needBytes)];
     };
     const neverLess = (rows: readonly (readonly number[])[]) => {
-      for (const [i, row] of rows.entries()) {
-        // Both GPUs and the host beside the total.
-        expect(row).toHaveLength(4);
-        for (const [j, value] of row.entries()) expect(value).toBeGreaterThanOrEqual(rows[i - 1]?.[j] ?? 0);
-      }
+      // Two GPUs and the host beside the total.
+      expect(rows.every((row) => row.length === 4 && row.every(Number.isFinite))).toBe(true);
+      const shrinks = (row: readonly number[], i: number) => row.some((value, j) => value < (rows[i - 1]?.[j] ?? 0));
+      expect(rows.filter(shrinks)).toEqual([]);
     };
-    neverLess([1, 256, 257, 1000, 4096, 5000, 16_384, 65_536, 1_000_000].map((context) => needs({ context })));
-    neverLess([1, 2, 3, 4, 8, 17, 64].map((sequences) => needs({ sequences })));
+    neverLess([1, 256, 257, 5000, 65_536, 1_000_000].map((context) => needs({ context })));
+    neverLess([1, 2, 3, 17, 64].map((sequences) => needs({ sequences })));
   });
 
   it("a larger GPU, or a smaller type of the cache, holds no less", async () => {
     const model = await modelOf("llama3-8b");
-    const tokens = [9, 10, 12, 16, 24].map((gib) =>
+    const tokens = [9, 12, 24].map((gib) =>
       (answerMemory(model, { target: "m", gpus: [gpu(gib)] }).machine?.largest ?? []).map((row) => row.tokens),
     );
     for (const [i, row] of tokens.entries()) {
@@ -155,6 +152,18 @@ describe("several GPUs", () => {
     expect((first?.blocks.length ?? 0) + (second?.blocks.length ?? 0)).toBe(80);
     const served = planDevices({ ...model, engine: "vllm" }, settingsFor(model), { gpus })?.devices ?? [];
     expect(served.map(({ weightBytes }) => weightBytes)).toEqual([model.weights.bytes / 2, model.weights.bytes / 2]);
+    // More GPUs than KV heads: each still holds one. A latent is looked at by all heads, and lies on each of them.
+    const [group] = model.cache.groups;
+    if (!group) throw new Error("no cache");
+    const cacheOf = (groups: typeof model.cache.groups, count: number) =>
+      planDevices({ ...model, engine: "vllm", cache: { ...model.cache, groups } }, settingsFor(model), {
+        gpus: Array.from({ length: count }, () => gpu(80)),
+      })?.devices[0]?.cacheBytes;
+    const whole = 80 * 8192 * 2 * 1024 * 2;
+    const heads = { ...group, kvHeads: 8 };
+    expect([1, 2, 8, 16].map((count) => cacheOf([heads], count))).toEqual([whole, whole / 2, whole / 8, whole / 8]);
+    const { kvHeads: _, ...latent } = { ...heads, rule: "latent" as const };
+    expect(cacheOf([latent], 8)).toBe(whole);
   });
 });
 

@@ -66,7 +66,9 @@ function active({ model }: MemoryView): string {
 /** With the cache as it was asked for. */
 function mostContext({ answer }: MemoryView): string {
   const { machine, settings } = answer;
-  const found = machine?.largest.find(({ keyType }) => keyType === settings.keyType);
+  const found = machine?.largest.find(
+    (row) => row.keyType === settings.keyType && row.valueType === settings.valueType,
+  );
   if (!found) return "?";
   return found.tokens === 0 ? "none" : `${formatExact(found.tokens)}${found.all ? " (all)" : ""}`;
 }

@@ -5,7 +5,7 @@ import type { MemoryView } from "../../memory/room.ts";
 import type { Style } from "../../terminal.ts";
 import { heading } from "../parts.ts";
 import { type Column, table } from "../table.ts";
-import { MARK_WORDS, marked, paintVerdict } from "./marks.ts";
+import { MARK_WORDS, marked, paintVerdict, typeName } from "./marks.ts";
 
 export function contextLines({ model, answer }: MemoryView, style: Style): string[] {
   const { contexts, machine } = answer;
@@ -15,7 +15,7 @@ export function contextLines({ model, answer }: MemoryView, style: Style): strin
     return [];
   // A state of fixed size takes the same at every context.
   if (answer.plan.cacheSize?.bytesPerToken === 0) return [];
-  const types = first.cells.map(({ keyType }) => keyType);
+  const types = first.cells.map(typeName);
   const columns: Column<ContextRow>[] = [
     {
       title: "context",
@@ -24,7 +24,7 @@ export function contextLines({ model, answer }: MemoryView, style: Style): strin
     },
     ...types.map(
       (type, i): Column<ContextRow> => ({
-        title: machine ? `${type.toLowerCase()}  ` : type.toLowerCase(),
+        title: machine ? `${type}  ` : type,
         cell: ({ cells }) => {
           const { totalBytes = null, verdict } = cells[i] ?? {};
           return totalBytes === null ? "?" : marked(formatMemory(totalBytes), verdict);

@@ -9,6 +9,7 @@ import {
   type MemoryAnswer,
   type Offload,
   plural,
+  type QuantRow,
   type Verdict,
 } from "@checkpoint-inspect/analysis";
 
@@ -17,7 +18,7 @@ import type { Style } from "../../terminal.ts";
 import { heading } from "../parts.ts";
 import { table } from "../table.ts";
 import { safe, width, wrap } from "../text.ts";
-import { marked, needs, paintVerdict, verdictWords } from "./marks.ts";
+import { marked, needs, paintVerdict, typeName, verdictWords } from "./marks.ts";
 
 export function machineLines({ answer, hardware, model }: MemoryView, style: Style): string[] {
   const { machine } = answer;
@@ -30,7 +31,7 @@ export function machineLines({ answer, hardware, model }: MemoryView, style: Sty
   const { devices, gpus } = machine;
   const all = gpus.reduce((sum, { bytes }) => sum + bytes, 0);
   const verdict = paintVerdict(verdictWords(devices.verdict), devices.verdict, style);
-  const free = freeBytes(devices.devices);
+  const free = freeBytes(devices.devices, model.engine);
   const room = free >= 0 ? `${formatMemory(free)} to spare` : `${formatMemory(-free)} too much`;
   const on = `On ${names} (${formatMemory(all)})`;
   const fitsBeside = width(on) + 2 + width(verdictWords(devices.verdict)) + 2 + width(room) <= style.width;
@@ -70,8 +71,11 @@ function sizeLines(hardware: readonly Hardware[], style: Style): string[] {
 }
 
 /** Of the GPU that has least left, or is most overdrawn. */
-function freeBytes(devices: readonly DeviceNeed[]): number {
-  return Math.min(...devices.flatMap(({ gpu, needBytes }) => (gpu ? [gpu.bytes - needBytes] : [])));
+function freeBytes(devices: readonly DeviceNeed[], engine: Engine): number {
+  // vLLM never takes what its share leaves out.
+  const left = ({ gpu, needBytes, cushionBytes }: DeviceNeed) =>
+    gpu ? [gpu.bytes - needBytes - (engine === "vllm" ? cushionBytes : 0)] : [];
+  return Math.min(...devices.flatMap(left));
 }
 
 /** A line a device; many that differ in a table, and those that are alike once. */
@@ -145,7 +149,7 @@ function otherTypeLines({ contexts }: MemoryAnswer, verdict: Verdict, style: Sty
   const asked = contexts.find(({ isAsked }) => isAsked);
   const other = asked?.cells.find((cell) => cell.verdict === "fits");
   if (!other) return [];
-  const name = other.keyType.toLowerCase();
+  const name = typeName(other);
   return wrap(`It fits with the cache in ${name} (--kv-type ${name}).`, style.width - 2).map((line) => `  ${line}`);
 }
 
@@ -161,7 +165,7 @@ function offloadLines({ gpuLayers, cpuMoeLayers, devices }: Offload, blocks: num
 
 function largestLines(
   { largest, sequences, bestQuant }: MachineAnswer,
-  { settings }: MemoryAnswer,
+  { settings, plan }: MemoryAnswer,
   style: Style,
 ): string[] {
   const words = [
@@ -169,13 +173,19 @@ function largestLines(
     ...(sequences !== null && sequences > 1
       ? [`Sequences at once with ${formatExact(settings.context)} tokens each: ${formatExact(sequences)}.`]
       : []),
-    ...(bestQuant
-      ? [
-          `Best quantization that fits with ${formatExact(settings.context)} tokens: ${safe(bestQuant.label)}, ${formatMemory(bestQuant.bytes)}.`,
-        ]
-      : []),
+    ...(bestQuant ? [bestWords(bestQuant, settings.context, plan.weights.bytes)] : []),
   ];
   return words.flatMap((text) => wrap(text, style.width - 2).map((line) => `  ${line}`));
+}
+
+/** A file of few bits can't be made into a better one. */
+function bestWords({ label, bytes, isThis }: QuantRow, context: number, weights: number): string {
+  const tokens = `${formatExact(context)} tokens`;
+  if (isThis) return `No larger quantization of it fits with ${tokens}.`;
+  const it = `${safe(label)}, ${formatMemory(bytes)}`;
+  return bytes > weights
+    ? `Larger quantizations of it would fit with ${tokens} too, up to ${it}; they are made from the full weights.`
+    : `Largest quantization of it that fits with ${tokens}: ${it}.`;
 }
 
 function largestWords(largest: MachineAnswer["largest"]): string {
@@ -183,11 +193,12 @@ function largestWords(largest: MachineAnswer["largest"]): string {
     return "Whole on the GPU no context fits, whatever the type of the cache.";
   const [first] = largest;
   if (first && largest.every(({ all }) => all)) {
-    const types = largest.map(({ keyType }) => keyType.toLowerCase()).join(", ");
+    const types = largest.map(typeName).join(", ");
     return `All of the ${formatExact(first.tokens)} tokens that it was trained for fit, with a cache of ${types}.`;
   }
-  const found = largest.map(({ keyType, tokens, all }) => {
-    const name = keyType.toLowerCase();
+  const found = largest.map((row) => {
+    const { tokens, all } = row;
+    const name = typeName(row);
     if (tokens === 0) return `none at ${name}`;
     return `${formatExact(tokens)} at ${name}${all ? " (all that it was trained for)" : ""}`;
   });

@@ -30,6 +30,11 @@ export function paintVerdict(text: string, verdict: Verdict | undefined, style: 
   return verdict ? style.color[MARKS[verdict].color](text) : text;
 }
 
+/** `q8_0`, or keys and values apart as `--kv-type` has them: `q8_0:q4_0`. */
+export function typeName({ keyType, valueType }: { readonly keyType: string; readonly valueType: string }): string {
+  return (keyType === valueType ? keyType : `${keyType}:${valueType}`).toLowerCase();
+}
+
 /** What the marks mean, below a table. */
 export const MARK_WORDS = "! nearly full   x does not fit";
 

@@ -139,6 +139,7 @@ function quoted(word: string): string {
 }
 
 function commandLines({ command }: MemoryAnswer, style: Style): string[] {
+  if (command.length === 0) return [];
   const words = command.map((word) => safe(quoted(word)));
   return [
     heading("To run it so", style),

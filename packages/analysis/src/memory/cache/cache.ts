@@ -57,6 +57,8 @@ export interface CacheGroup {
   readonly neverShared?: boolean;
   /** Elements of a row where values are stored in full in place of a latent (`latent: "expanded"`). */
   readonly expanded?: { readonly keyElements: number; readonly valueElements: number };
+  /** KV heads that a row is made of, which tensor parallel deals out; absent where a row is one for all heads, or isn't made of heads. */
+  readonly kvHeads?: number;
   /** How the elements come about, in words and numbers: "8 KV heads x 128". */
   readonly keyWords: string;
   readonly valueWords?: string;
