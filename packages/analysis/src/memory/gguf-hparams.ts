@@ -36,6 +36,9 @@ export interface GgufHparams {
   readonly valueLengthWindowed: number;
   /** Latent attention is on: keys of one latent are cached, and no values. */
   readonly isMla: boolean;
+  /** Widths of a head's key and value once the latent is widened again; 0 where latent attention is off. */
+  readonly keyLengthMla: number;
+  readonly valueLengthMla: number;
   readonly kvLoraRank: number;
   readonly experts: number;
   readonly expertsUsed: number;
@@ -124,12 +127,9 @@ export function ggufHparams(checkpoint: Checkpoint): GgufHparams | { readonly mi
   const windows = windowsOf(read, { architecture, layers, layersAll, isRecurrent: recurrent });
   missing.push(...windows.missing);
   const kvLoraRank = read.count("kvLoraRank", "attention.kv_lora_rank") ?? 0;
-  const isMla =
-    traits.mla &&
-    Boolean(
-      read.count("keyLengthMla", "attention.key_length_mla") &&
-        read.count("valueLengthMla", "attention.value_length_mla"),
-    );
+  const keyLengthMla = (traits.mla && read.count("keyLengthMla", "attention.key_length_mla")) || 0;
+  const valueLengthMla = (traits.mla && read.count("valueLengthMla", "attention.value_length_mla")) || 0;
+  const isMla = keyLengthMla > 0 && valueLengthMla > 0;
   const state = stateOf(read, { embedding, heads: heads[0] ?? 0, keyLength: lengths.keyLength });
   if (recurrent.some(Boolean)) missing.push(...state.missing);
   const vocabulary = read.count("vocabulary", "vocab_size") ?? read.tokens() ?? tableRows(checkpoint);
@@ -180,6 +180,8 @@ export function ggufHparams(checkpoint: Checkpoint): GgufHparams | { readonly mi
     feedForward,
     ...lengths,
     isMla,
+    keyLengthMla: isMla ? keyLengthMla : 0,
+    valueLengthMla: isMla ? valueLengthMla : 0,
     kvLoraRank,
     ...experts,
     leadingDense: read.count("leadingDense", "leading_dense_block_count") ?? 0,

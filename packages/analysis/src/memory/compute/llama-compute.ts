@@ -66,6 +66,8 @@ const SPARSE: Readonly<Record<string, SparseRow>> = {
 const COMPRESSED = { scores: 3.5 / 4, streams: 5.5 } as const;
 
 const USUAL_BAND = 0.05;
+/** Where attention and recurrent layers take turns, the widest point moves with the context. */
+const HYBRID_BAND = 0.1;
 const SPARSE_BAND = 0.2;
 const UNMEASURED_BAND = 0.5;
 
@@ -101,7 +103,8 @@ export function llamaCompute(hparams: GgufHparams, settings: MemorySettings): Co
   const answered = 4 * vocabulary * Math.min(settings.sequences, tokens);
   const row = SPARSE[architecture];
   const measured = row ? row.measured : !hparams.traits.compressed;
-  const band = !measured ? UNMEASURED_BAND : row ? SPARSE_BAND : USUAL_BAND;
+  const usual = hparams.family === "hybrid" ? HYBRID_BAND : USUAL_BAND;
+  const band = !measured ? UNMEASURED_BAND : row ? SPARSE_BAND : usual;
   return {
     hostOnlyBytes,
     gpuBytes: onGpu(logits),
@@ -193,8 +196,15 @@ function stepOf(hparams: GgufHparams, settings: MemorySettings): Step {
 /** Values that are alive inside a layer, for each token of a step. */
 function innerWidths(hparams: GgufHparams): number {
   const { feedForward, expertFeedForward, expertsUsed, embedding, stateR, stateS } = hparams;
-  const ffn = Math.max(0, ...feedForward, expertFeedForward * expertsUsed);
-  const plain = 3 * ffn + 4 * embedding;
+  // Mixtral states one width for both: without one of their own, experts are as wide as the dense network.
+  const dense = Math.max(0, ...feedForward);
+  const ffn = Math.max(dense, (expertFeedForward || dense) * expertsUsed);
+  // Latent attention holds each head's query against the latent, what it found there, and its own query and value.
+  const latent = hparams.isMla
+    ? Math.max(0, ...hparams.heads) *
+      (hparams.keyLength + hparams.valueLength + hparams.keyLengthMla + hparams.valueLengthMla)
+    : 0;
+  const plain = Math.max(3 * ffn, latent) + 4 * embedding;
   // A state is inner width x state size; without a feed-forward network beside it the mixer is what is widest.
   const isPure = hparams.family === "recurrent" && stateS > 0 && stateR > 0;
   return isPure ? Math.max(4 * embedding, IN_RECURRENT * recurrentWidth(hparams)) : plain;
