@@ -70,8 +70,8 @@ function errorOf(error: CheckpointError | undefined): object {
 
 /** Numbers that yargs takes for granted: it makes NaN of "abc". */
 function checkNumbers({ price, utilization, rank }: MemoryFlags): void {
-  if (price !== undefined && !(Number.isFinite(price) && price >= 0))
-    throw new UsageError("--price takes a number, the price of an hour of all GPUs");
+  if (price !== undefined && !(Number.isFinite(price) && price > 0))
+    throw new UsageError("--price takes a number above 0, the price of an hour of all GPUs");
   if (utilization !== undefined && !(utilization > 0 && utilization <= 1))
     throw new UsageError("--utilization takes a share above 0, up to 1");
   if (!(Number.isInteger(rank) && rank >= 1 && rank <= MOST_RANK))

@@ -115,6 +115,8 @@ describe("mistakes get a line and what to do", () => {
     [["--why", "nothing"], "--why explains weights, kv, compute"],
     [["--price", "1"], "--price takes a GPU"],
     [["--price", "abc", "--gpu", "4090"], "--price takes a number"],
+    [["--price", "0", "--gpu", "4090"], "--price takes a number above 0"],
+    [["--gpu", "4090+"], "'4090+' names no GPU beside a comma or '+'"],
     [["--ram", "fast"], "--ram takes a speed such as 90GB/s"],
   ])("%j", async (args, message) => {
     const { stderr, code, stdout } = await inspect(["memory", DENSE, ...args]);

@@ -37,6 +37,8 @@ export function findHardware(text: string, models: readonly ListedModel[]): Hard
   const found: FoundHardware[] = [];
   // "Max+" is part of a name.
   for (const part of text.replace(/\bmax\+/gi, "max").split(/[+,]/)) {
+    if (part.trim() === "")
+      return { problem: `'${text}' names no GPU beside a comma or '+'; leave that out, or name one`, near: [] };
     const { count, rest } = readCount(part.trim());
     const answer = findOne(rest, keys);
     if ("problem" in answer) return answer;
