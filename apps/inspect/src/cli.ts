@@ -4,6 +4,7 @@
  * arguments takes longer than reading a model's header, so the short form doesn't pay for it.
  */
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, UsageError } from "./commands/command.ts";
+import { DIFF_DEFAULTS } from "./commands/diff-flags.ts";
 import { LAYERS_DEFAULTS, runLayers } from "./commands/layers.ts";
 import { MEMORY_DEFAULTS } from "./commands/memory-flags.ts";
 import { META_DEFAULTS, runMeta } from "./commands/meta.ts";
@@ -24,6 +25,7 @@ const SHORT_FORMS: Readonly<Record<string, (flags: CommonFlags, key?: string) =>
 const EXPLAIN = "explain";
 const CHECK = "check";
 const MEMORY = "memory";
+const DIFF = "diff";
 
 /** The guide's texts are larger than all that a start needs: they're loaded when someone asks for them. */
 async function explain(flags: Omit<CommonFlags, "target">, words: readonly string[]): Promise<void> {
@@ -43,6 +45,12 @@ async function memory(flags: Omit<CommonFlags, "target">, targets: readonly stri
   return runMemory({ ...flags, ...MEMORY_DEFAULTS, targets });
 }
 
+/** Looks at two checkpoints, tensor by tensor: loaded when someone asks for it. */
+async function diff(flags: Omit<CommonFlags, "target">, targets: readonly string[]): Promise<void> {
+  const { runDiff } = await import("./commands/diff.ts");
+  return runDiff({ ...flags, ...DIFF_DEFAULTS, targets });
+}
+
 /** Words that the full command line has to see. */
 const OTHER_COMMANDS: ReadonlySet<string> = new Set(["audit", "completion"]);
 
@@ -57,10 +65,12 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   if (first === EXPLAIN) return explain(flags, words.slice(1));
   if (first === CHECK) return target === undefined ? undefined : check(flags, words.slice(1));
   if (first === MEMORY) return target === undefined ? undefined : memory(flags, words.slice(1));
+  if (first === DIFF) return target === undefined ? undefined : diff(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {
     if (target === undefined) return runOverview({ ...flags, target: first });
     if (target === MEMORY) throw new UsageError(`write the command first: inspect memory ${first}`);
+    if (target === DIFF || key === DIFF) throw new UsageError("write the command first: inspect diff A B");
     if (target === CHECK) throw new UsageError(`write the command first: inspect check ${first}`);
     if (target === EXPLAIN) throw new UsageError(`write the command first: inspect explain <term> ${first}`);
     throw new UsageError(

@@ -5,6 +5,8 @@ import yargs, { type Argv } from "yargs";
 import { AUDIT_DEFAULTS, type AuditFlags, MAX_PARALLEL } from "./commands/audit-flags.ts";
 import type { CheckFlags } from "./commands/check.ts";
 import { COMMON_DEFAULTS, type CommonFlags, EXIT, NO_TARGET, UsageError } from "./commands/command.ts";
+import type { DiffFlags } from "./commands/diff.ts";
+import { DIFF_DEFAULTS, TWO_TARGETS } from "./commands/diff-flags.ts";
 import { LAYERS_DEFAULTS, type LayersFlags, runLayers } from "./commands/layers.ts";
 import type { MemoryFlags } from "./commands/memory.ts";
 import { MEMORY_DEFAULTS } from "./commands/memory-flags.ts";
@@ -31,6 +33,8 @@ interface ExplainArguments extends Omit<CommonFlags, "target"> {
 type CheckArguments = Omit<CheckFlags, "targets"> & { readonly target: readonly string[] };
 
 type MemoryArguments = Omit<MemoryFlags, "targets"> & { readonly target: readonly string[] };
+
+type DiffArguments = Omit<DiffFlags, "targets"> & { readonly a: string; readonly b: string };
 
 type AuditArguments = Omit<AuditFlags, "repos"> & { readonly repo: readonly string[] };
 
@@ -309,6 +313,31 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       },
     )
     .command(
+      "diff <a> <b>",
+      "two checkpoints side by side, across formats: types, shapes, what one lacks, metadata",
+      (args) =>
+        args
+          .positional("a", { type: "string", demandOption: true, describe: TARGET })
+          .positional("b", { type: "string", demandOption: true, describe: "what it is compared with" })
+          .option("all", {
+            type: "boolean",
+            default: DIFF_DEFAULTS.all as boolean,
+            describe: "a row for every tensor that differs",
+          })
+          .option("markdown", {
+            type: "boolean",
+            default: DIFF_DEFAULTS.markdown as boolean,
+            describe: "tables for a pull request",
+          })
+          .example("$0 diff model-F16.gguf model-Q4_K_M.gguf", "what the quantization changed")
+          .example("$0 diff org/name org/name-GGUF:Q8_0", "a GGUF file and what it was made from"),
+      async (args) => {
+        const { runDiff } = await import("./commands/diff.ts");
+        const { a, b, ...flags } = args as unknown as DiffArguments;
+        await runDiff({ ...flags, targets: [a, b] });
+      },
+    )
+    .command(
       "explain [term] [target]",
       "the words in plain language, with a model's own numbers",
       (args) =>
@@ -411,6 +440,7 @@ function checkValues(values: Record<string, unknown>): true {
 
 /** yargs spreads its messages over lines, and words a missing target as a count. */
 function oneLine(message: string): string {
+  if (/^Not enough non-option.* need at least 2/s.test(message)) return TWO_TARGETS;
   return message.startsWith("Not enough non-option") ? NO_TARGET : message.replace(/\s*\n\s*/g, " ").trim();
 }
 

@@ -18,7 +18,7 @@ export const FIXTURE_TARGETS = [
   "llama-tiny-bnb-nf4",
 ].map((name) => FIXTURES + name);
 
-/** The commands that take a checkpoint and nothing else; "" is the overview. */
+/** The commands that take a checkpoint and nothing else; "" is the overview. (`diff` takes two: diff.test.ts.) */
 export const COMMANDS = ["", "layers", "tensors", "quant", "memory", "meta"] as const;
 export type Command = (typeof COMMANDS)[number];
 

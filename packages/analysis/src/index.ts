@@ -8,6 +8,23 @@ export type { AuditRule } from "./audit/rule.ts";
 export { TEMPLATE_RULES } from "./audit/template-rules.ts";
 export { hasTellingTemplate } from "./audit/templates/keys.ts";
 export type { ComponentCount } from "./components.ts";
+export type { DiffGroup } from "./diff/groups.ts";
+export { diffGroups } from "./diff/groups.ts";
+export type {
+  Diff,
+  DiffCount,
+  DiffHalf,
+  DiffKind,
+  DiffRow,
+  DiffSide,
+  DiffSideFigures,
+  DiffTensor,
+  DiffTotal,
+  FactDifference,
+  FactValue,
+  MetadataDifference,
+} from "./diff/types.ts";
+export { diffCheckpoints, diffSide } from "./diff.ts";
 export type { NearTerm } from "./explain/find.ts";
 export { findTerm, listTerms, nearestTerms, ownNumbers } from "./explain/find.ts";
 export type { Formula, Term, TermGroup } from "./explain/term.ts";
