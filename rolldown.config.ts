@@ -5,20 +5,41 @@
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "rolldown";
+import { defineConfig, type RolldownOptions } from "rolldown";
 
-export default defineConfig({
+/** Ink waits at its top level for its layout engine, which CommonJS can't: it and React are a bundle of their own. */
+const INK = "ink.mjs";
+
+const shared: RolldownOptions = {
+  platform: "node",
+  resolve: { conditionNames: ["source", "import", "node", "default"] },
+  // Of yargs' configuration files, which nothing here reads.
+  checks: { emptyImportMeta: false },
+  transform: { define: { "process.env.NODE_ENV": '"production"' } },
+};
+
+const ink = defineConfig({
+  ...shared,
+  input: { ink: "apps/inspect/src/tui/ink.ts" },
+  plugins: [
+    {
+      // Ink asks for it where DEV is set; the command doesn't ship it.
+      name: "no-devtools",
+      resolveId: (source) => (source === "react-devtools-core" ? source : null),
+      load: (id) => (id === "react-devtools-core" ? "export default {};" : null),
+    },
+  ],
+  output: { dir: "apps/inspect/dist", format: "esm", minify: true, entryFileNames: INK, codeSplitting: false },
+});
+
+const command = defineConfig({
+  ...shared,
   input: {
     start: "apps/inspect/src/start.ts",
     cli: "apps/inspect/src/cli.ts",
     // Threads are given a file of their own.
     "weights-worker": "apps/inspect/src/weights/worker.ts",
   },
-  platform: "node",
-  resolve: { conditionNames: ["source", "import", "node", "default"] },
-  // Of yargs' configuration files, which nothing here reads.
-  checks: { emptyImportMeta: false },
-  transform: { define: { "process.env.NODE_ENV": '"production"' } },
   output: {
     dir: "apps/inspect/dist",
     // Node 20 takes compiled code for CommonJS only. What needs top-level await has to be a bundle of its own.
@@ -29,6 +50,16 @@ export default defineConfig({
   },
   plugins: [
     {
+      name: "ink-apart",
+      resolveId: (source) => (source.endsWith("/ink.ts") ? { id: `../${INK}`, external: true } : null),
+      // Code that runs from V8's cache can't import by itself; the loader in start.ts does it for this one file.
+      generateBundle(_, bundle) {
+        for (const chunk of Object.values(bundle))
+          if (chunk.type === "chunk")
+            chunk.code = chunk.code.replace(/\bimport\(([`"'])\.\.\/ink\.mjs\1\)/g, 'require("../ink.mjs")');
+      },
+    },
+    {
       name: "keep-compiled",
       writeBundle({ dir = "" }) {
         execFileSync(process.execPath, [fileURLToPath(new URL("scripts/keep-compiled.mjs", import.meta.url)), dir]);
@@ -36,3 +67,5 @@ export default defineConfig({
     },
   ],
 });
+
+export default [ink, command];

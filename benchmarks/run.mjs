@@ -30,6 +30,7 @@ import { sectionText, work } from "./lib.mjs";
 import { parseAlone } from "./parse.mjs";
 import { scale } from "./scale.mjs";
 import { startUp, whatIsLoaded } from "./start-up.mjs";
+import { browser } from "./tui.mjs";
 import { weights } from "./weights.mjs";
 
 /** @typedef {import("./start-up.mjs").Model} Model */
@@ -44,29 +45,31 @@ const RESULTS = fileURLToPath(new URL("results.md", import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-bench-"));
 try {
-  main();
+  await main();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function main() {
+async function main() {
   const begin = performance.now();
   const build = buildHash();
   const model = realModel() ?? standIn();
-  const sections = [
+  const sections = [];
+  for (const measure of [
     () => startUp(model),
     () => parseAlone(model),
     () => analyseAlone((name) => join(folder, name)),
     () => scale((name) => join(folder, name)),
     () => hostile((name) => join(folder, name)),
     () => weights((name) => join(folder, name)),
+    () => browser((name) => join(folder, name)),
     () => whatIsLoaded(model),
-  ].map((measure) => {
-    const section = measure();
+  ]) {
+    const section = await measure();
     const text = sectionText(section);
     console.log(`${text}\n`);
-    return { ...section, text };
-  });
+    sections.push({ ...section, text });
+  }
   const rows = sections.flatMap((section) => section.rows);
   const failed = rows.filter(({ holds }) => !holds).length;
   const verdict = failed === 0 ? `all ${rows.length} figures hold` : `${failed} of ${rows.length} figures FAILED`;

@@ -35,7 +35,9 @@ export async function setup(project: TestProject): Promise<void> {
   let failure = "";
   if (!existsSync(BUNDLE) || statSync(BUNDLE).mtimeMs < newest()) {
     try {
-      await build({ ...(bundle as BuildOptions), cwd: ROOT, logLevel: "silent" });
+      await build(
+        (bundle as BuildOptions[]).map((options) => ({ ...options, cwd: ROOT, logLevel: "silent" as const })),
+      );
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
     }

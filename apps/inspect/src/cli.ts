@@ -26,6 +26,7 @@ const EXPLAIN = "explain";
 const CHECK = "check";
 const MEMORY = "memory";
 const DIFF = "diff";
+const TUI = "tui";
 
 /** The guide's texts are larger than all that a start needs: they're loaded when someone asks for them. */
 async function explain(flags: Omit<CommonFlags, "target">, words: readonly string[]): Promise<void> {
@@ -51,11 +52,22 @@ async function diff(flags: Omit<CommonFlags, "target">, targets: readonly string
   return runDiff({ ...flags, ...DIFF_DEFAULTS, targets });
 }
 
+/** The full screen: Ink, and every view there is. */
+async function tui(targets: readonly string[]): Promise<void> {
+  const { browse } = await import("./tui/start.ts");
+  return browse({ ...COMMON_DEFAULTS, targets });
+}
+
+const INTERACTIVE: ReadonlySet<string> = new Set(["-i", "--interactive"]);
+
 /** Words that the full command line has to see. */
 const OTHER_COMMANDS: ReadonlySet<string> = new Set(["audit", "completion"]);
 
 /** Runs the short form, or says that these arguments aren't one. */
 function shortForm(args: readonly string[]): Promise<void> | undefined {
+  const [only = "", ...others] = args.filter((arg) => !INTERACTIVE.has(arg));
+  const isOne = only !== "" && !only.startsWith("-") && others.length === 0;
+  if (isOne && args.length === 2) return tui([only]);
   const words = args.filter((arg) => arg !== "--json");
   if (args.length - words.length > 1 || words.some((word) => word.startsWith("-") || word === "")) return undefined;
   const flags = { ...COMMON_DEFAULTS, json: words.length < args.length };
@@ -65,6 +77,7 @@ function shortForm(args: readonly string[]): Promise<void> | undefined {
   if (first === EXPLAIN) return explain(flags, words.slice(1));
   if (first === CHECK) return target === undefined ? undefined : check(flags, words.slice(1));
   if (first === MEMORY) return target === undefined ? undefined : memory(flags, words.slice(1));
+  if (first === TUI) return target === undefined || more.length > 0 || flags.json ? undefined : tui(words.slice(1));
   if (first === DIFF) return target === undefined ? undefined : diff(flags, words.slice(1));
   const command = Object.hasOwn(SHORT_FORMS, first) ? SHORT_FORMS[first] : undefined;
   if (!command) {

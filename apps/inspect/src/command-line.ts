@@ -30,6 +30,15 @@ interface ExplainArguments extends Omit<CommonFlags, "target"> {
   readonly _: readonly string[];
 }
 
+interface OverviewArguments extends CommonFlags {
+  readonly interactive?: boolean;
+  readonly ascii?: boolean;
+}
+
+interface TuiArguments extends OverviewArguments {
+  readonly other?: string;
+}
+
 type CheckArguments = Omit<CheckFlags, "targets"> & { readonly target: readonly string[] };
 
 type MemoryArguments = Omit<MemoryFlags, "targets"> & { readonly target: readonly string[] };
@@ -51,7 +60,22 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
       "$0 <target>",
       "the overview: what it is and where its parameters are",
       (args) => withTarget(args),
-      (args) => runOverview(args as unknown as CommonFlags),
+      async (args) => {
+        const { interactive, ...flags } = args as unknown as OverviewArguments;
+        if (!interactive) return runOverview(flags);
+        const { browse } = await import("./tui/start.ts");
+        return browse({ ...flags, targets: [flags.target] });
+      },
+    )
+    .command(
+      "tui <target> [other]",
+      "browse it on a full screen, with keys; two are compared",
+      (args) => withTarget(args).positional("other", { type: "string", describe: "what it is compared with" }),
+      async (args) => {
+        const { target, other, ...flags } = args as unknown as TuiArguments;
+        const { browse } = await import("./tui/start.ts");
+        return browse({ ...flags, targets: other === undefined ? [target] : [target, other] });
+      },
     )
     .command(
       "layers <target>",
@@ -373,7 +397,12 @@ export async function runCommandLine(args: readonly string[]): Promise<void> {
     })
     .option("offline", { type: "boolean", describe: "ask no server: caches of this machine alone" })
     .option("fresh", { type: "boolean", describe: "ask the Hub, also where a cache has the answer" })
-    .option("interactive", { alias: "i", type: "boolean", hidden: true })
+    .option("interactive", {
+      alias: "i",
+      type: "boolean",
+      describe: "browse it on a full screen: inspect -i model.gguf",
+    })
+    .option("ascii", { type: "boolean", describe: "nothing beyond ASCII, on the full screen" })
     .option("quiet", { type: "boolean", default: COMMON_DEFAULTS.quiet, describe: "no messages beside the answer" })
     .example("$0 model.gguf", "what is in this file")
     .example("$0 org/name-GGUF:Q4_K_M", "a Hub repo, without downloading it")
@@ -434,7 +463,6 @@ function checkValues(values: Record<string, unknown>): true {
       throw new UsageError(`--${flagName(name)} takes a whole number from ${FROM_ONE.has(name) ? 1 : 0} up`);
     }
   }
-  if (values.interactive) throw new UsageError("the interactive view isn't built yet; drop -i");
   return true;
 }
 
@@ -448,12 +476,12 @@ type Done = (words: string[]) => void;
 type Defaults = (callback: (error: Error | null, words: string[] | undefined) => void) => void;
 
 /**
- * What yargs would offer, without the command that has no name and the view that isn't there yet; behind `explain`, its terms.
+ * What yargs would offer, without the command that has no name; behind `explain`, its terms.
  * yargs goes on parsing before a promise would settle, so the terms are there beforehand.
  */
 function completeWords(terms: readonly string[]) {
   return (current: string, argv: unknown, defaults: Defaults, done: Done): void => {
-    const offered = (word: string) => !/^(?:\$0|--i$|--interactive)/.test(word);
+    const offered = (word: string) => !/^\$0/.test(word);
     const { _: words } = argv as { readonly _: readonly string[] };
     const before = words.slice(1).filter((word) => word !== "" && word !== current);
     if (before.length === 1 && before[0] === "explain" && !current.startsWith("-")) {

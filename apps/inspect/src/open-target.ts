@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 
 import { type Checkpoint, CheckpointError, type OpenOptions, openCheckpoint } from "@checkpoint-inspect/parser";
 
-import type { RemotePlace } from "./remote/open-remote.ts";
+import type { RemotePlace, RemoteWatch } from "./remote/open-remote.ts";
 
 /** Flags about the way to a target that isn't local. */
 export interface RemoteFlags {
@@ -27,11 +27,16 @@ export interface OpenedTarget {
 }
 
 /** A problem of the checkpoint or of the way to it never throws. */
-export async function openTarget(target: string, flags: RemoteFlags, options: OpenOptions = {}): Promise<OpenedTarget> {
+export async function openTarget(
+  target: string,
+  flags: RemoteFlags,
+  options: OpenOptions = {},
+  watch?: RemoteWatch,
+): Promise<OpenedTarget> {
   try {
     if (await isLocal(target)) return { checkpoint: await openCheckpoint(target, options) };
     const { openRemote } = await import("./remote/open-remote.ts");
-    return await openRemote(target, flags, options);
+    return await openRemote(target, flags, options, watch);
   } catch (error) {
     if (error instanceof CheckpointError) return { error };
     throw error;

@@ -8,6 +8,7 @@
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Script } from "node:vm";
 
 interface CommonJsModule {
@@ -57,8 +58,12 @@ function load(dist: string, file: string): unknown {
   const script = new Script(source, { filename: file, ...(cachedData && { cachedData }) });
   scripts.set(file, script);
   const folder = dirname(file);
-  const require = (name: string): unknown =>
-    name.startsWith(".") ? load(dist, join(folder, name)) : nodeRequire(name);
+  const require = (name: string): unknown => {
+    if (!name.startsWith(".")) return nodeRequire(name);
+    const path = join(folder, name);
+    // An ES module comes as a promise: the bundle asks for one with `import()` (see rolldown.config.ts).
+    return path.endsWith(".mjs") ? import(pathToFileURL(path).href) : load(dist, path);
+  };
   (script.runInThisContext() as Wrapped)(module.exports, require, module, file, folder);
   return module.exports;
 }

@@ -28,6 +28,16 @@ interface Glyphs {
 const UNICODE: Glyphs = { bar: ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"], rule: "─", dot: "·", ellipsis: "…" };
 const ASCII: Glyphs = { bar: ["", "#"], rule: "-", dot: "-", ellipsis: "..." };
 
+/** Whether the terminal is to be coloured. */
+export function wantsColor(flag: boolean | undefined, stream: NodeJS.WriteStream = process.stdout): boolean {
+  return colorLevel(flag, process.env, stream.isTTY === true) > 0;
+}
+
+/** @param ascii nothing beyond ASCII is drawn */
+export function glyphsOf(ascii: boolean): Glyphs {
+  return ascii ? ASCII : UNICODE;
+}
+
 export interface StyleFlags {
   readonly color?: boolean | undefined;
   readonly width?: number | undefined;
@@ -54,7 +64,7 @@ export function terminalStyle(
   return {
     width: Math.max(MIN_WIDTH, Math.floor(width)),
     color: new Chalk({ level: colorLevel(flags.color, env, tty) }),
-    glyphs: env.TERM === "dumb" ? ASCII : UNICODE,
+    glyphs: glyphsOf(env.TERM === "dumb"),
   };
 }
 

@@ -43,7 +43,7 @@ export async function runDiff(flags: DiffFlags): Promise<void> {
   const errors = [a, b].flatMap(({ target, error }) => (error ? [{ target, error }] : []));
   if (a.side && b.side) {
     const diff = diffCheckpoints(a.side, b.side);
-    await print(flags.json ? jsonText(document(diff, flags, errors)) : await withWideText(() => text(diff, flags)));
+    await print(flags.json ? jsonText(diffDocument(diff, flags, errors)) : await withWideText(() => text(diff, flags)));
   } else if (flags.json) {
     const [first] = errors;
     if (first) await print(jsonText({ schemaVersion: 1, target: first.target, error: reportError(first.error) }));
@@ -70,8 +70,12 @@ function text(diff: Diff, flags: DiffFlags): string {
   return flags.markdown ? diffMarkdown(diff, flags.all) : diffView(diff, terminalStyle(flags), flags.all);
 }
 
-/** Rows that are the same are the many that nobody asks for: `--all` has them. */
-function document(diff: Diff, { all }: DiffFlags, errors: readonly Required<Omit<Looked, "side">>[]): object {
+/** What `--json` prints. Rows that are the same are the many that nobody asks for: `--all` has them. */
+export function diffDocument(
+  diff: Diff,
+  { all }: Pick<DiffFlags, "all">,
+  errors: readonly Required<Omit<Looked, "side">>[],
+): object {
   const { rows, ...rest } = diff;
   const differing = rows.filter(({ kind }) => kind !== "same");
   return {

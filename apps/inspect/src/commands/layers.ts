@@ -14,11 +14,20 @@ export function runLayers(flags: LayersFlags): Promise<void> {
   return runOn(
     flags,
     async ({ report, style }) => layersView(await report(), style, flags.all),
-    async ({ report }) => part(await report()),
+    async ({ report }) => layersDocument(await report()),
   );
 }
 
-function part({ schemaVersion, source, layers, layerGroups, layerPatterns, parameters, error }: Report) {
+/** What `--json` prints. */
+export function layersDocument({
+  schemaVersion,
+  source,
+  layers,
+  layerGroups,
+  layerPatterns,
+  parameters,
+  error,
+}: Report) {
   return {
     schemaVersion,
     source,

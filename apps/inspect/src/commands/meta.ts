@@ -26,13 +26,7 @@ export function runMeta(flags: MetaFlags): Promise<void> {
     return runOn(
       flags,
       async ({ checkpoint, style }) => metaView(await rows(allEntries(checkpoint), PREVIEW_ELEMENTS), style),
-      async ({ checkpoint }) => ({
-        schemaVersion: 1,
-        metadata: (await rows(checkpoint.metadata, JSON_ARRAY)).map(listed),
-        ...(checkpoint.config && { config: checkpoint.config }),
-        ...(checkpoint.adapterConfig && { adapterConfig: checkpoint.adapterConfig }),
-        ...(checkpoint.error && { error: reportError(checkpoint.error) }),
-      }),
+      async ({ checkpoint }) => metaDocument(checkpoint, await rows(checkpoint.metadata, JSON_ARRAY)),
     );
   }
   return runOn(
@@ -63,6 +57,17 @@ export function runMeta(flags: MetaFlags): Promise<void> {
   );
 }
 
+/** What `--json` prints of the whole list. */
+export function metaDocument({ config, adapterConfig, error }: Checkpoint, metadata: readonly MetaRow[]): object {
+  return {
+    schemaVersion: 1,
+    metadata: metadata.map(listed),
+    ...(config && { config }),
+    ...(adapterConfig && { adapterConfig }),
+    ...(error && { error: reportError(error) }),
+  };
+}
+
 async function elements({ value }: MetadataEntry, from: number, limit: number): Promise<readonly MetadataElement[]> {
   if (typeof value !== "object") return [];
   return value.slice(from, limit === 0 ? undefined : from + limit);
@@ -86,13 +91,13 @@ function configEntries(checkpoint: Checkpoint): MetadataEntry[] {
 }
 
 /** The value of an entry that {@link configEntries} made, as it stands in its file. */
-function configValue(checkpoint: Checkpoint, { key }: MetadataEntry): JsonValue | undefined {
+export function configValue(checkpoint: Checkpoint, { key }: MetadataEntry): JsonValue | undefined {
   const file = CONFIGS.find(({ prefix }) => key.startsWith(prefix));
   return file?.of(checkpoint)?.json[key.slice(file.prefix.length)];
 }
 
 /** Every entry that a person looks for; what each shard of a set repeats stands once. */
-function allEntries(checkpoint: Checkpoint): MetadataEntry[] {
+export function allEntries(checkpoint: Checkpoint): MetadataEntry[] {
   const seen = new Set<string>();
   const own = checkpoint.metadata.filter(({ key, value, part }) => {
     const repeated = part > 0 && seen.has(`${key} ${String(value)}`);

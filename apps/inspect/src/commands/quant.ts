@@ -8,10 +8,11 @@ export function runQuant(flags: CommonFlags): Promise<void> {
   return runOn(
     flags,
     async ({ report, style }) => quantView(await report(), style),
-    async ({ report }) => part(await report()),
+    async ({ report }) => quantDocument(await report()),
   );
 }
 
-function part({ schemaVersion, source, parameters, quantization, error }: Report) {
+/** What `--json` prints. */
+export function quantDocument({ schemaVersion, source, parameters, quantization, error }: Report) {
   return { schemaVersion, source, parameters, quantization, ...(error && { error }) };
 }

@@ -28,8 +28,8 @@ export interface LookFlags extends MemoryFlagTexts, RemoteFlags {
   readonly nCpuMoe?: number | undefined;
   readonly cpuMoe?: boolean | undefined;
   readonly utilization?: number | undefined;
-  /** A table of quantizations: the usual ones, or all. */
-  readonly quants?: "usual" | "all" | undefined;
+  /** A table of quantizations: the usual ones, or all. With "none" the best isn't looked for either, which takes longer than all else. */
+  readonly quants?: "usual" | "all" | "none" | undefined;
   readonly train?: boolean | undefined;
   readonly optimizer: Optimizer;
   readonly rank: number;
@@ -85,7 +85,10 @@ export function viewOf(
   const { declared } = report.quantization;
   // The best quantization is asked for with a GPU, the table by its flag.
   const wantsQuants =
-    (flags.quants !== undefined || hardware.length > 0) && model.complete && report.parameters.logicalKnown;
+    flags.quants !== "none" &&
+    (flags.quants !== undefined || hardware.length > 0) &&
+    model.complete &&
+    report.parameters.logicalKnown;
   const quants = wantsQuants ? quantOptions(checkpoint, model, place, { all: flags.quants === "all", declared }) : [];
   const answer = answerMemory(model, {
     target: report.source.target,
@@ -132,6 +135,6 @@ export function viewOf(
     hardware,
     ...(speed && { speed }),
     ...(training && { training }),
-    showQuants: flags.quants !== undefined,
+    showQuants: flags.quants !== undefined && flags.quants !== "none",
   };
 }

@@ -1,5 +1,4 @@
 /** Opens a checkpoint that lies on the Hub, in its local cache, behind a URL or in the Ollama store. */
-import { formatBytes, plural } from "@checkpoint-inspect/analysis";
 import {
   type Found,
   findTarget,
@@ -19,6 +18,7 @@ import { UsageError } from "../commands/usage.ts";
 import type { OpenedTarget, RemoteFlags } from "../open-target.ts";
 import { type StatusLine, showStatus } from "../status-line.ts";
 import { safe } from "../views/text.ts";
+import { trafficWords } from "./traffic-words.ts";
 
 /** Where the checkpoint was found, and what it cost. */
 export interface RemotePlace extends Omit<Found, "open"> {
@@ -27,21 +27,37 @@ export interface RemotePlace extends Omit<Found, "open"> {
   readonly baseUrl?: string;
 }
 
+/** Who wants to know how far it has come. */
+export interface RemoteWatch {
+  /** What is fetched, from the beginning on; it counts on. */
+  traffic(traffic: Traffic): void;
+  /** The place is found, before the checkpoint's header is read. */
+  place(place: RemotePlace): void;
+}
+
 /** @throws {CheckpointError} where not even the place is found */
-export async function openRemote(text: string, flags: RemoteFlags, options: OpenOptions): Promise<OpenedTarget> {
+export async function openRemote(
+  text: string,
+  flags: RemoteFlags,
+  options: OpenOptions,
+  watch?: RemoteWatch,
+): Promise<OpenedTarget> {
   const remote = await remoteOf(flags);
   const target = targetOf(text, remote, flags);
   if (target.kind === "local") return { checkpoint: await openCheckpoint(target.path, options) };
   const progress = { parts: "" };
+  watch?.traffic(remote.transport.traffic);
   const line = await trafficLine(text, remote.transport.traffic, progress, flags);
   try {
     const found = await findTarget(target, remote, { fresh: flags.fresh ?? false });
     const place = placeOf(found, remote);
+    watch?.place(place);
     try {
       const checkpoint: Checkpoint = await found.open({
         ...options,
         onPart: (done, total) => {
           progress.parts = total > 1 ? `${done} of ${total} files, ` : "";
+          options.onPart?.(done, total);
         },
       });
       return { checkpoint, place };
@@ -103,10 +119,4 @@ async function trafficLine(
     value: () => 0,
     words: () => ({ what: `${safe(target)}: ${progress.parts}${trafficWords(traffic)}` }),
   });
-}
-
-/** `12 requests, 1.3 MB` */
-function trafficWords({ requests, bytes, waiting }: Traffic): string {
-  const so = `${plural(requests, "request")}, ${formatBytes(bytes)}`;
-  return waiting ? `${so}; waiting ${Math.ceil(waiting.ms / 1000)} s: ${waiting.why}` : so;
 }

@@ -17,7 +17,8 @@ export interface MetaRow {
 
 export const PREVIEW_ELEMENTS = PREVIEW;
 
-function typeName({ type, value }: MetadataEntry): string {
+/** `u32`, `string[151,936]`. */
+export function typeName({ type, value }: MetadataEntry): string {
   return typeof value === "object" ? `${value.elementType}[${formatExact(value.length)}]` : type;
 }
 
@@ -41,7 +42,8 @@ export function metaView(rows: readonly MetaRow[], style: Style): string {
 /** Longest text that is worth cutting to a line; the rest of it can't be seen anyway. */
 const LINE_LENGTH = 400;
 
-function oneLine({ entry: { value }, preview }: MetaRow): string {
+/** The value in short, made harmless. */
+export function oneLine({ entry: { value }, preview }: MetaRow): string {
   if (typeof value === "object") {
     const shown = preview.map((element) => formatElement(element)).join(", ");
     return value.length > preview.length ? `[${shown}, ...]` : `[${shown}]`;

@@ -7,7 +7,7 @@ import type { Severity } from "@checkpoint-inspect/parser";
 
 import type { Style } from "../terminal.ts";
 
-type Paint =
+export type Paint =
   | "cyan"
   | "blue"
   | "green"
@@ -19,7 +19,7 @@ type Paint =
   | "greenBright"
   | "magentaBright";
 
-const BUCKET_COLORS: Readonly<Record<Bucket, Paint>> = {
+export const BUCKET_COLORS: Readonly<Record<Bucket, Paint>> = {
   embedding: "cyan",
   position: "cyanBright",
   attention: "blue",

@@ -188,7 +188,8 @@ function bestWords({ label, bytes, isThis }: QuantRow, context: number, weights:
     : `Largest quantization of it that fits with ${tokens}: ${it}.`;
 }
 
-function largestWords(largest: MachineAnswer["largest"]): string {
+/** In a sentence; only where there is one at least. */
+export function largestWords(largest: MachineAnswer["largest"]): string {
   if (largest.every(({ tokens }) => tokens === 0))
     return "Whole on the GPU no context fits, whatever the type of the cache.";
   const [first] = largest;

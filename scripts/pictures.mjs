@@ -1,0 +1,202 @@
+/**
+ * The README's pictures: SVG of real screens of the browser, drawn from the buffer of a terminal emulator that it runs in.
+ * Usage: node scripts/pictures.mjs FOLDER [--check]   (FOLDER holds the checkpoints that are named below)
+ * With --check nothing is written, and exit code 1 says that a picture isn't what the command shows today.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { spawn } from "@lydell/node-pty";
+import xterm from "@xterm/headless";
+
+/** @typedef {{ name: string, target: string, keys: readonly string[], shows: RegExp, alt: string }} Picture */
+
+/** @type {readonly Picture[]} */
+const PICTURES = [
+  {
+    name: "overview",
+    target: "Qwen3-30B-A3B",
+    keys: ["j"],
+    shows: /Qwen3-30B-A3B/,
+    alt: "Overview: 30.53 B parameters by what they do",
+  },
+  {
+    name: "layers",
+    target: "Qwen3-1.7B-Q4_K_M.gguf",
+    keys: ["2", "l", "l", "l"],
+    shows: /layer 3/,
+    alt: "Layers: the heat strip and one layer's tensors",
+  },
+  {
+    name: "tensors",
+    target: "Qwen3-1.7B-Q4_K_M.gguf",
+    keys: ["3", "s", "/", "layer:17", "\r"],
+    shows: /layer:17/,
+    alt: "Tensors: those of layer 17",
+  },
+  {
+    name: "memory",
+    target: "Qwen3-30B-A3B",
+    keys: ["5"],
+    shows: /argest context/,
+    alt: "The memory planner: what fits on a GPU of 24 GB",
+  },
+];
+
+const COLUMNS = 100;
+const ROWS = 31;
+
+/** Of a common dark terminal; the screens use the sixteen colours alone. */
+const COLOURS = [
+  ...["#45475a", "#f38ba8", "#a6e3a1", "#f9e2af", "#89b4fa", "#cba6f7", "#94e2d5", "#bac2de"],
+  ...["#6c7086", "#f38ba8", "#a6e3a1", "#f9e2af", "#89b4fa", "#f5c2e7", "#89dceb", "#ffffff"],
+];
+const INK = "#cdd6f4";
+const PAPER = "#1e1e2e";
+const CELL = { width: 8.4, height: 18, size: 14, rise: 13.5 };
+const MARGIN = 12;
+
+/** Longer than any screen takes to open. */
+const HANG_MS = 30_000;
+
+const root = new URL("../", import.meta.url);
+const command = fileURLToPath(new URL("apps/inspect/bin/inspect.js", root));
+const [folder, check] = process.argv.slice(2);
+if (!folder || (check !== undefined && check !== "--check")) {
+  console.error("usage: node scripts/pictures.mjs FOLDER [--check]");
+  process.exit(2);
+}
+for (const picture of PICTURES) {
+  const path = fileURLToPath(new URL(`docs/pictures/${picture.name}.svg`, root));
+  const svg = await draw(picture, folder);
+  if (check) {
+    if (readFileSync(path, "utf8") === svg) continue;
+    console.error(
+      `docs/pictures/${picture.name}.svg is not what the command shows; run node scripts/pictures.mjs FOLDER`,
+    );
+    process.exitCode = 1;
+  } else {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, svg);
+  }
+}
+
+/**
+ * @param {Picture} picture
+ * @param {string} cwd
+ */
+async function draw({ name, target, keys, shows, alt }, cwd) {
+  const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true });
+  const { CI: _, NO_COLOR: __, ...env } = process.env;
+  const child = spawn(process.execPath, [command, "-i", target], {
+    name: "xterm-256color",
+    cols: COLUMNS,
+    rows: ROWS,
+    cwd,
+    env: /** @type {Record<string, string>} */ (env),
+  });
+  const text = () =>
+    Array.from({ length: ROWS }, (_, row) => terminal.buffer.active.getLine(row)?.translateToString(true) ?? "").join(
+      "\n",
+    );
+  /** @type {() => void} */
+  let look = () => {};
+  let frames = 0;
+  child.onData((data) => {
+    // Ink ends each frame so.
+    terminal.write(data, () => {
+      if (data.includes("\u001b[?2026l")) frames++;
+      look();
+    });
+  });
+  /** @param {() => boolean} test */
+  const until = (test) =>
+    new Promise((/** @type {(value?: unknown) => void} */ resolve, reject) => {
+      const guard = setTimeout(() => reject(new Error(`${name}: ${shows} never comes:\n${text()}`)), HANG_MS);
+      look = () => {
+        if (!test()) return;
+        clearTimeout(guard);
+        resolve();
+      };
+      look();
+    });
+  await until(() => /\? help {2}q quit/.test(text()) && !text().includes("Opening"));
+  for (const key of keys) {
+    const before = frames;
+    child.write(key);
+    await until(() => frames > before);
+  }
+  await until(() => shows.test(text()));
+  const svg = picture(terminal, alt);
+  child.kill("SIGKILL");
+  return svg;
+}
+
+/**
+ * @param {InstanceType<typeof xterm.Terminal>} terminal
+ * @param {string} alt
+ */
+function picture(terminal, alt) {
+  const width = COLUMNS * CELL.width + 2 * MARGIN;
+  const height = (ROWS - 1) * CELL.height + 2 * MARGIN;
+  const rows = Array.from({ length: ROWS - 1 }, (_, row) => rowOf(terminal, row));
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${round(width)} ${round(height)}" role="img" aria-label="${escaped(alt)}">`,
+    `<rect width="100%" height="100%" rx="8" fill="${PAPER}"/>`,
+    `<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${CELL.size}" fill="${INK}" xml:space="preserve">`,
+    ...rows.flat(),
+    "</g>",
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+/**
+ * Runs of cells that look alike, each at its place on the grid.
+ * @param {InstanceType<typeof xterm.Terminal>} terminal
+ * @param {number} row
+ */
+function rowOf(terminal, row) {
+  const line = terminal.buffer.active.getLine(row);
+  /** @type {{ at: number, cells: number, text: string, look: string, paper: string | undefined }[]} */
+  const runs = [];
+  for (let at = 0; line && at < COLUMNS; at++) {
+    const cell = line.getCell(at);
+    if (!cell || cell.getWidth() === 0) continue;
+    const own = cell.isFgPalette() ? (COLOURS[cell.getFgColor()] ?? INK) : INK;
+    const inverse = cell.isInverse() !== 0;
+    const ink = inverse ? PAPER : own;
+    const paper = inverse ? own : undefined;
+    const look = `fill="${ink}"${cell.isBold() ? ' font-weight="bold"' : ""}${cell.isDim() ? ' opacity="0.6"' : ""}`;
+    const last = runs.at(-1);
+    const text = cell.getChars() || " ";
+    if (last && last.look === look && last.paper === paper && last.at + last.cells === at) {
+      last.text += text;
+      last.cells += cell.getWidth();
+    } else runs.push({ at, cells: cell.getWidth(), text, look, paper });
+  }
+  const top = MARGIN + row * CELL.height;
+  return runs
+    .filter(({ text, paper }) => paper !== undefined || text.trim() !== "")
+    .flatMap(({ at, cells, text, look, paper }) => {
+      const left = round(MARGIN + at * CELL.width);
+      const width = round(cells * CELL.width);
+      const back = paper
+        ? [`<rect x="${left}" y="${round(top)}" width="${width}" height="${CELL.height}" fill="${paper}"/>`]
+        : [];
+      return [
+        ...back,
+        `<text x="${left}" y="${round(top + CELL.rise)}" textLength="${width}" lengthAdjust="spacingAndGlyphs" ${look}>${escaped(text)}</text>`,
+      ];
+    });
+}
+
+/** @param {number} value */
+function round(value) {
+  return Math.round(value * 100) / 100;
+}
+
+/** @param {string} text */
+function escaped(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}
