@@ -180,7 +180,7 @@ function view(own: DiffState, context: Common): readonly Line[] {
     sideLine("A", diff.a, largest, context),
     sideLine("B", diff.b, largest, context),
     line(cut(summaryWords(diff).join(ascii ? ", " : " \u00b7 "), size.columns)),
-    line(dim(`chat template: ${templateWords(diff)}`), ...(only === "" ? [] : [dim("   "), toned(only, "accent")])),
+    line(dim(templateWords(diff)), ...(only === "" ? [] : [dim("   "), toned(only, "accent")])),
     [],
     ...filled,
     ...detailLines(all[cursor], context),

@@ -81,7 +81,7 @@ function view(own: ExpertsState, context: Context): readonly Line[] {
   const k = plan?.used ?? experts.usedPerToken;
   const isPlan = own.used !== null && own.used !== experts.usedPerToken;
   const head = `${experts.perLayer} per layer, ${k ?? "?"} used, ${experts.shared === 0 ? "none" : experts.shared} shared`;
-  const badge = isPlan ? line(toned("PLAN", "plan"), dim(` the model uses ${experts.usedPerToken}; r resets`)) : [];
+  const badge = isPlan ? line(toned("PLAN", "plan"), dim(" r resets")) : [];
   const active = plan?.active ?? parameters.active;
   return [
     ends(

@@ -85,7 +85,11 @@ function view({ window }: QuantState, context: Context): readonly Line[] {
       cell(byParameters ? formatCount(row.parameters) : formatBytes(row.bytes), 10, "right"),
       cell(formatShare((amounts[at] ?? 0) / (sum || 1)), 8, "right"),
       cell(plural(row.tensors, "tensor"), 16, "right"),
-      cell(row.parameters > 0 ? `${bitsText((8 * row.bytes) / row.parameters)} bits` : "", 13, "right"),
+      cell(
+        row.parameters > 0 && size.columns >= 76 ? `${bitsText((8 * row.bytes) / row.parameters)} bits` : "",
+        13,
+        "right",
+      ),
     );
     return isHere ? spans.map((span) => ({ ...span, inverse: true })) : spans;
   });

@@ -75,6 +75,12 @@ function rowsOf({ order, reverse }: RepoState, { collection, shared }: Common): 
   return reverse ? rows.reverse() : rows;
 }
 
+/** Of a repo that was asked for as a whole, the one that was measured. */
+function isOpen({ target, bits }: CollectionRow, context: Common): boolean {
+  const isNamed = context.collection?.rows.some((row) => row.target === context.target);
+  return isNamed ? target === context.target : (bits?.exact ?? false);
+}
+
 function here(own: RepoState, context: Common): CollectionRow | undefined {
   return rowsOf(own, context)[own.window.cursor];
 }
@@ -124,7 +130,7 @@ function view(own: RepoState, context: Common): readonly Line[] {
       cell(bits, 13, "right"),
       cell(String(row.parts), 8, "right"),
       "  ",
-      toned(row.target === context.target ? "open" : "", "ok"),
+      toned(isOpen(row, context) ? "open" : "", "ok"),
       dim(row.words === "" ? "" : ` ${safe(row.words)}`),
     );
     return isHere ? spans.map((span) => ({ ...span, inverse: true })) : spans;

@@ -22,7 +22,7 @@ interface TensorsState {
   readonly selected: Selected;
   /** What the rows were selected by. */
   readonly key: string;
-  /** What is wrong with the filter; the rows are those of the last that was right. */
+  /** What is wrong with a term of the filter; the rows are those of the others. */
   readonly problem: string | null;
   /** Lines of the pane under the table. */
   readonly detail: number;
@@ -94,15 +94,10 @@ function reselected(own: TensorsState, { subject, shared }: Context): TensorsSta
   const filter = shared.filters.tensors ?? "";
   const key = JSON.stringify([filter, shared.bucket, own.order, own.reverse, subject.tensors.length]);
   if (key === own.key) return own;
-  const read = readFilter(filter);
-  if ("problem" in read) {
-    // Half a term is no mistake yet: what was there stays.
-    const selected = own.key === "" ? select(subject, [], shared.bucket, own.order, own.reverse) : own.selected;
-    return { ...own, selected, problem: read.problem };
-  }
-  const selected = select(subject, read.tests, shared.bucket, own.order, own.reverse);
+  const { tests, problem } = readFilter(filter);
+  const selected = select(subject, tests, shared.bucket, own.order, own.reverse);
   const tree = own.tree && { open: own.tree.open, entries: treeEntries(subject, selected.rows, own.tree.open) };
-  return { ...own, key, problem: null, selected, tree };
+  return { ...own, key, problem, selected, tree };
 }
 
 /** The cursor on what is chosen elsewhere, where it is among the rows. */

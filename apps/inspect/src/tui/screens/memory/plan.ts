@@ -1,5 +1,5 @@
 /** What the planner asks for and what comes out: settings as fields that can be turned, and the answer to them. */
-import { formatExact, type Hardware, KV_TYPES, type MemoryModel } from "@checkpoint-inspect/analysis";
+import { formatExact, type Hardware, KV_TYPES, type MemoryModel, plural } from "@checkpoint-inspect/analysis";
 
 import { findHardware } from "../../../memory/gpus.ts";
 import { viewOf } from "../../../memory/look.ts";
@@ -210,9 +210,9 @@ export const FIELDS: readonly Field[] = [
     words: "what stays in RAM; o: layers or experts",
     text: ({ offload, gpuLayers, expertLayers }, { model }) =>
       model.engine === "vllm"
-        ? "none: vLLM takes it whole"
+        ? "vLLM takes it whole"
         : offload === "experts"
-          ? `experts of ${expertLayers} layers in RAM`
+          ? `experts of ${plural(expertLayers, "layer")}`
           : gpuLayers === null
             ? "all layers on the GPU"
             : `${gpuLayers} of ${model.blocks + 1} on the GPU`,

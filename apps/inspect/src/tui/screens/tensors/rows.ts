@@ -18,15 +18,19 @@ export interface Selected {
   readonly longest: number;
 }
 
-/** Tests of a filter; or what is wrong with it. */
-export function readFilter(filter: string): { readonly tests: readonly Test[] } | { readonly problem: string } {
-  const terms = filter.split(/\s+/).filter((term) => term !== "");
-  try {
-    return { tests: terms.map((term) => (term.startsWith("~") ? fuzzy(term.slice(1)) : parseTerm(term))) };
-  } catch (error) {
-    if (error instanceof UsageError) return { problem: error.message };
-    throw error;
+/** Tests of a filter's terms; of one that is wrong (half of one is, as it is typed) why, and it tests nothing. */
+export function readFilter(filter: string): { readonly tests: readonly Test[]; readonly problem: string | null } {
+  const tests: Test[] = [];
+  let problem: string | null = null;
+  for (const term of filter.split(/\s+/).filter((word) => word !== "")) {
+    try {
+      tests.push(term.startsWith("~") ? fuzzy(term.slice(1)) : parseTerm(term));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      problem = error.message;
+    }
   }
+  return { tests, problem };
 }
 
 /** The characters in this order, with anything between them. */
