@@ -60,11 +60,12 @@ export async function browser(path) {
   const moves = await keys(open, "3", "j".repeat(300));
   const typed = await keys(open, "/", "blk.7.ffn_down type:q4_k size:>10k".repeat(3).slice(0, 90));
   await keys(open, "\u001b", "");
-  const screens = await keys(open, "1", "23456790".repeat(12));
+  const screens = await keys(open, "1", "23456712".repeat(12));
   await keys(open, "3", "");
   await keys(open, "", "j".repeat(WARM_KEYS));
   const before = open.rss();
-  await keys(open, "", "jjjjkjjjjG".repeat((KEYS - WARM_KEYS) / 20) + "kkkkjkkkkg".repeat((KEYS - WARM_KEYS) / 20));
+  // Never at an end of the list, where a key draws nothing.
+  await keys(open, "", "j".repeat((KEYS - WARM_KEYS) / 2) + "k".repeat((KEYS - WARM_KEYS) / 2));
   const after = open.rss();
   open.end();
 

@@ -1,45 +1,50 @@
 /**
- * The README's pictures: SVG of real screens of the browser, drawn from the buffer of a terminal emulator that it runs in.
- * Usage: node scripts/pictures.mjs FOLDER [--check]   (FOLDER holds the checkpoints that are named below)
+ * The README's pictures: SVG of real screens of the browser, drawn from the buffer of a terminal emulator that it runs in. What it
+ * opens are released models, made from their recipes (fixtures/models). Needs a build.
+ * Usage: node scripts/pictures.mjs [--check]
  * With --check nothing is written, and exit code 1 says that a picture isn't what the command shows today.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { spawn } from "@lydell/node-pty";
 import xterm from "@xterm/headless";
 
-/** @typedef {{ name: string, target: string, keys: readonly string[], shows: RegExp, alt: string }} Picture */
+import { MODELS } from "../fixtures/models/index.mjs";
+import { writeModel } from "../fixtures/models/write.mjs";
+
+/** @typedef {{ name: string, model: string, keys: string, shows: RegExp, alt: string }} Picture */
 
 /** @type {readonly Picture[]} */
 const PICTURES = [
   {
     name: "overview",
-    target: "Qwen3-30B-A3B",
-    keys: ["j"],
-    shows: /Qwen3-30B-A3B/,
-    alt: "Overview: 30.53 B parameters by what they do",
+    model: "Qwen3-30B-A3B",
+    keys: "jj",
+    shows: /\u25b8 X expert/,
+    alt: "Overview: Qwen3-30B-A3B, its parameters by what they do",
   },
   {
     name: "layers",
-    target: "Qwen3-1.7B-Q4_K_M.gguf",
-    keys: ["2", "l", "l", "l"],
-    shows: /layer 3/,
-    alt: "Layers: the heat strip and one layer's tensors",
+    model: "Llama-3.1-8B",
+    keys: "2llll",
+    shows: /layer 4 \u00b7/,
+    alt: "Layers: a heat strip of all layers, one of them as a treemap and a list",
   },
   {
     name: "tensors",
-    target: "Qwen3-1.7B-Q4_K_M.gguf",
-    keys: ["3", "s", "/", "layer:17", "\r"],
-    shows: /layer:17/,
-    alt: "Tensors: those of layer 17",
+    model: "Llama-3.1-8B",
+    keys: "3s/layer:17\r",
+    shows: /filter: layer:17[\s\S]*\? help/,
+    alt: "Tensors: those of layer 17, the largest first",
   },
   {
     name: "memory",
-    target: "Qwen3-30B-A3B",
-    keys: ["5"],
-    shows: /argest context/,
-    alt: "The memory planner: what fits on a GPU of 24 GB",
+    model: "Qwen3-30B-A3B",
+    keys: "5lll",
+    shows: /PLAN/,
+    alt: "The memory planner: what fits on a GPU of 24 GB, and the largest context that does",
   },
 ];
 
@@ -61,38 +66,54 @@ const HANG_MS = 30_000;
 
 const root = new URL("../", import.meta.url);
 const command = fileURLToPath(new URL("apps/inspect/bin/inspect.js", root));
-const [folder, check] = process.argv.slice(2);
-if (!folder || (check !== undefined && check !== "--check")) {
-  console.error("usage: node scripts/pictures.mjs FOLDER [--check]");
+const [check] = process.argv.slice(2);
+if (check !== undefined && check !== "--check") {
+  console.error("usage: node scripts/pictures.mjs [--check]");
   process.exit(2);
 }
-for (const picture of PICTURES) {
-  const path = fileURLToPath(new URL(`docs/pictures/${picture.name}.svg`, root));
-  const svg = await draw(picture, folder);
-  if (check) {
-    if (readFileSync(path, "utf8") === svg) continue;
-    console.error(
-      `docs/pictures/${picture.name}.svg is not what the command shows; run node scripts/pictures.mjs FOLDER`,
-    );
-    process.exitCode = 1;
-  } else {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, svg);
+const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-"));
+try {
+  await main();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+// A terminal that was ended holds the process for a while.
+process.exit();
+
+async function main() {
+  const files = new Map(
+    [...new Set(PICTURES.map(({ model }) => model))].map((name) => {
+      const recipe = MODELS.find((one) => one.name === name);
+      if (!recipe) throw new Error(`there is no recipe of ${name}`);
+      return [name, writeModel(recipe, "gguf", folder)];
+    }),
+  );
+  for (const picture of PICTURES) {
+    const path = fileURLToPath(new URL(`docs/pictures/${picture.name}.svg`, root));
+    const svg = await draw(picture, files.get(picture.model) ?? "");
+    if (check) {
+      if (readFileSync(path, "utf8") === svg) continue;
+      console.error(`docs/pictures/${picture.name}.svg is not what the command shows; run node scripts/pictures.mjs`);
+      process.exitCode = 1;
+    } else {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, svg);
+    }
   }
 }
 
 /**
  * @param {Picture} picture
- * @param {string} cwd
+ * @param {string} file
  */
-async function draw({ name, target, keys, shows, alt }, cwd) {
+async function draw({ name, keys, shows, alt }, file) {
   const terminal = new xterm.Terminal({ cols: COLUMNS, rows: ROWS, allowProposedApi: true });
   const { CI: _, NO_COLOR: __, ...env } = process.env;
-  const child = spawn(process.execPath, [command, "-i", target], {
+  const child = spawn(process.execPath, [command, "-i", basename(file)], {
     name: "xterm-256color",
     cols: COLUMNS,
     rows: ROWS,
-    cwd,
+    cwd: dirname(file),
     env: /** @type {Record<string, string>} */ (env),
   });
   const text = () =>
@@ -102,10 +123,12 @@ async function draw({ name, target, keys, shows, alt }, cwd) {
   /** @type {() => void} */
   let look = () => {};
   let frames = 0;
+  let written = "";
   child.onData((data) => {
-    // Ink ends each frame so.
     terminal.write(data, () => {
-      if (data.includes("\u001b[?2026l")) frames++;
+      written += data;
+      // Ink ends each frame so; the mark may come in two pieces.
+      frames = written.split("\u001b[?2026l").length;
       look();
     });
   });
@@ -120,7 +143,8 @@ async function draw({ name, target, keys, shows, alt }, cwd) {
       };
       look();
     });
-  await until(() => /\? help {2}q quit/.test(text()) && !text().includes("Opening"));
+  await until(() => /\? help {2}q quit/.test(text()));
+  // One at a time, each when the frame of the one before is whole: the last frame is then that of the last key.
   for (const key of keys) {
     const before = frames;
     child.write(key);
