@@ -23,6 +23,13 @@ const ink = defineConfig({
   input: { ink: "apps/inspect/src/tui/ink.ts" },
   plugins: [
     {
+      name: "quick-frames",
+      resolveId: (source, importer) =>
+        source === "@alcalzone/ansi-tokenize" && importer?.includes("/ink/")
+          ? fileURLToPath(new URL("apps/inspect/src/tui/ansi-tokenize.ts", import.meta.url))
+          : null,
+    },
+    {
       // Ink asks for it where DEV is set; the command doesn't ship it.
       name: "no-devtools",
       resolveId: (source) => (source === "react-devtools-core" ? source : null),

@@ -60,7 +60,7 @@ export async function browser(path) {
   const moves = await keys(open, "3", "j".repeat(300));
   const typed = await keys(open, "/", "blk.7.ffn_down type:q4_k size:>10k".repeat(3).slice(0, 90));
   await keys(open, "\u001b", "");
-  const screens = await keys(open, "1", "23456712".repeat(12));
+  const screens = await keys(open, "1", "2345671".repeat(14));
   await keys(open, "3", "");
   await keys(open, "", "j".repeat(WARM_KEYS));
   const before = open.rss();

@@ -1,5 +1,4 @@
 /** `inspect explain`: the list, an entry with and without a target, what it says of words that have no entry. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { analyse, findTerm, listTerms, ownNumbers, type Report, type Term } from "@checkpoint-inspect/analysis";
 import { openCheckpoint } from "@checkpoint-inspect/parser";
@@ -268,7 +267,10 @@ describe("the start", () => {
     expect(term("moe").picture).toContain(sentence);
     const { files, later } = loadedWith(ENTRY);
     expect([...files].filter(([, text]) => text.includes(sentence))).toEqual([]);
-    expect(later).toContain("./chunks/explain.cjs");
-    expect(readFileSync(join(DIST, "chunks/explain.cjs"), "utf8")).toContain(sentence);
+    // Whichever chunk the bundler puts it into.
+    const chunk = [...later].find((name) =>
+      [...loadedWith(join(DIST, name)).files.values()].some((text) => text.includes(sentence)),
+    );
+    expect(chunk).toBeDefined();
   });
 });

@@ -1,4 +1,5 @@
 /** Every screen, walked with the keys that it has: key strings in, what the screen says out. */
+import { relative } from "node:path";
 import { formatBytes, formatCount, formatExact, formatMemory } from "@checkpoint-inspect/analysis";
 import { openCheckpoint } from "@checkpoint-inspect/parser";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
@@ -14,6 +15,8 @@ import { beginning, type Journey, journey } from "./journey.ts";
 
 const DENSE = `${FIXTURES}llama-dense-mixed.gguf`;
 const MOE = `${FIXTURES}llama-moe-mixed.gguf`;
+/** The same on every machine: the planner shows the path in its command. */
+const HERE = relative(process.cwd(), MOE);
 
 describe("overview", () => {
   it("counts by parameters or bytes, and Enter leads to a bucket's tensors and back", async () => {
@@ -408,7 +411,7 @@ describe("figures", () => {
 describe("a narrow, a wide and a plain terminal", () => {
   test.each([60, 80, 120, 200])("%i columns", async (columns) => {
     for (const ascii of [false, true]) {
-      const open = await journey(MOE, { size: { columns, rows: 30 }, ascii });
+      const open = await journey(HERE, { size: { columns, rows: 30 }, ascii });
       const shown: string[] = [];
       for (const key of "1234567890") shown.push((await open.press(key)).text);
       await expect(shown.join("\n\n")).toMatchFileSnapshot(`snapshots/moe-${columns}${ascii ? "-ascii" : ""}.txt`);
@@ -416,7 +419,7 @@ describe("a narrow, a wide and a plain terminal", () => {
   });
 
   test("with colour", async () => {
-    const open = await journey(MOE);
+    const open = await journey(HERE);
     const shown: string[] = [];
     for (const key of "1234567890") {
       const { state } = await open.press(key);

@@ -169,7 +169,7 @@ test("NO_COLOR takes the colours and keeps bold and inverse", async () => {
 });
 
 test("a dumb terminal gets a heading, sentences and a menu, without codes that it doesn't know", async () => {
-  const terminal = browse(undefined, { env: { TERM: "dumb" }, columns: 100, rows: 60 });
+  const terminal = browse(undefined, { env: { TERM: "dumb" }, columns: 100, rows: 100 });
   await terminal.shows("Menu: 1 over");
   terminal.type("?");
   await terminal.shows("Keys on overview");
