@@ -1,7 +1,9 @@
 /** Every screen, walked with the keys that it has: key strings in, what the screen says out. */
-import { relative } from "node:path";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
 import { formatBytes, formatCount, formatExact, formatMemory } from "@checkpoint-inspect/analysis";
-import { openCheckpoint } from "@checkpoint-inspect/parser";
+import { openCheckpoint, writeGguf } from "@checkpoint-inspect/parser";
 import { afterAll, beforeAll, describe, expect, it, test } from "vitest";
 
 import { describeReal, expandHeads } from "../../../../test-support/real-data.ts";
@@ -10,7 +12,7 @@ import { frame } from "../../src/tui/frame.ts";
 import { opener } from "../../src/tui/opener.ts";
 import { paint } from "../../src/tui/paint.ts";
 import type { Event } from "../../src/tui/state.ts";
-import { FIXTURES, inspect, jsonOf } from "../run-inspect.ts";
+import { FIXTURES, inspect, jsonOf, UNPRINTABLE } from "../run-inspect.ts";
 import { beginning, type Journey, journey } from "./journey.ts";
 
 const DENSE = `${FIXTURES}llama-dense-mixed.gguf`;
@@ -166,7 +168,10 @@ describe("quantization", () => {
   it("shows the mix and leads to the tensors of a type", async () => {
     const open = await (await journey(DENSE)).press("4");
     expect(open.text).toContain("bits per weight");
-    expect(open.text).toContain("Along the layers");
+    expect(open.text).toContain("By role");
+    expect((await (await journey(DENSE, { size: { columns: 80, rows: 40 } })).press("4")).text).toContain(
+      "Along the layers",
+    );
     expect((await open.press("<enter>")).text).toContain("filter: type:");
     expect((await open.press("jw")).text).toContain("filter: type:");
     expect((await open.press("b")).text).toContain("mix by parameters");
@@ -355,6 +360,33 @@ describe("opening", () => {
     const [event] = await told("no-such-file.gguf", ({ kind }) => kind === "failed");
     const { stderr } = await inspect(["no-such-file.gguf"]);
     expect(event?.kind === "failed" && stderr.includes(event.problem)).toBe(true);
+  });
+});
+
+describe("text out of a file", () => {
+  it("may be wide, joined or hostile, and no column moves", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "checkpoint-inspect-"));
+    const path = join(folder, "wide.gguf");
+    const names = [
+      "\u6f22\u5b57\u6a21\u578b.weight",
+      "\u{1f468}\u200d\u{1f469}\u200d\u{1f467}.weight",
+      "\u001b[31mred.weight",
+    ];
+    const entries = [
+      { key: "general.architecture", type: "string", value: "llama" },
+      { key: "general.name", type: "string", value: "\u6f22\u5b57\u{1f642}\u202e\u0007 name" },
+    ] as const;
+    writeFileSync(
+      path,
+      writeGguf({ metadata: [...entries], tensors: names.map((name) => ({ name, type: 0, shape: [4] })) }),
+    );
+    // The journey measures every line of every frame.
+    for (const columns of [60, 81, 120]) {
+      const open = await journey(path, { size: { columns, rows: 24 } });
+      for (const key of "1234567890") expect((await open.press(`${key}jjj`)).text).not.toMatch(UNPRINTABLE);
+      expect((await open.press("7jj")).text).toContain("\u6f22\u5b57");
+    }
+    rmSync(folder, { recursive: true, force: true });
   });
 });
 

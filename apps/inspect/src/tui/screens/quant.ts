@@ -1,5 +1,5 @@
 /** Quantization: how the weights are stored, by type; what each type is, where it is used, and the mix along the layers. */
-import { formatBytes, formatCount, formatShare, plural, typeWords } from "@checkpoint-inspect/analysis";
+import { type Bucket, formatBytes, formatCount, formatShare, plural, typeWords } from "@checkpoint-inspect/analysis";
 
 import { quantDocument } from "../../commands/quant.ts";
 import { apportion } from "../../views/bars.ts";
@@ -7,6 +7,7 @@ import { excludedLines, labelLine, quantView, schemeTable } from "../../views/qu
 import { safe, wrap } from "../../views/text.ts";
 import type { CommandId } from "../keymap.ts";
 import { layerParts } from "../layer-parts.ts";
+import { letter } from "../letters.ts";
 import { bold, cell, dim, ends, fitLine, type Line, line, linesOf, toned } from "../line.ts";
 import { type Context, inSight, moved, type Screen, type Step, TOP, type Window } from "../screen.ts";
 import { screenStyle, textStyle } from "../text-screen.ts";
@@ -102,6 +103,8 @@ function view({ window }: QuantState, context: Context): readonly Line[] {
     [],
     ...wrap(labelLine(report), size.columns - 2).map((text) => line("  ", text)),
     [],
+    ...byRole(context),
+    [],
     ...alongLayers(context),
     [],
     ...linesOf([...schemeTable(report, style), ...excludedLines(report, style, false)].join("\n")),
@@ -113,6 +116,46 @@ function view({ window }: QuantState, context: Context): readonly Line[] {
 
 function bitsText(bits: number): string {
   return String(Math.round(bits * 10_000) / 10_000);
+}
+
+const roles = new WeakMap<Context["subject"], ReadonlyMap<Bucket, string>>();
+
+/** How each part of a bucket is stored: `q k o Q4_K, v Q4_K/Q6_K`. Worked out once a checkpoint. */
+function rolesOf(subject: Context["subject"]): ReadonlyMap<Bucket, string> {
+  const known = roles.get(subject);
+  if (known) return known;
+  const parts = new Map<Bucket, Map<string, Set<string>>>();
+  for (const { tensor, role } of subject.tensors) {
+    const own = parts.get(role.bucket) ?? new Map<string, Set<string>>();
+    parts.set(role.bucket, own);
+    const types = own.get(role.part) ?? new Set<string>();
+    own.set(role.part, types);
+    types.add(tensor.type);
+  }
+  const words = new Map(
+    [...parts].map(([bucket, own]) => {
+      const byTypes = new Map<string, string[]>();
+      for (const [part, types] of own) {
+        const key = [...types].sort().join("/");
+        byTypes.set(key, [...(byTypes.get(key) ?? []), part]);
+      }
+      return [bucket, [...byTypes].map(([types, names]) => `${names.join(" ")} ${types}`).join(", ")] as const;
+    }),
+  );
+  roles.set(subject, words);
+  return words;
+}
+
+/** A line a bucket, the largest buckets first. */
+function byRole({ subject, size }: Context): Line[] {
+  const words = rolesOf(subject);
+  const rows = subject.report.buckets.flatMap(({ bucket }) => {
+    const text = words.get(bucket);
+    return text === undefined
+      ? []
+      : [line("  ", letter(bucket), ` ${cell(bucket, 10)} `, cell(safe(text), Math.max(8, size.columns - 16)))];
+  });
+  return [line(bold("By role"), dim("  parts, and the types that they are stored in")), ...rows];
 }
 
 /** For each part of a layer that differs along the stack: a letter of its type in each layer. */
